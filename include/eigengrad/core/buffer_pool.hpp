@@ -1,0 +1,160 @@
+/// Memory: reference-counted, 64-byte-aligned buffers from a process-wide pool that keeps what is given back.
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include "eigengrad/core/shape.hpp"
+
+namespace eigengrad {
+namespace detail {
+
+inline constexpr std::size_t buffer_alignment = 64;
+
+/// Head of every buffer; the payload follows it at the next 64-byte boundary.
+struct alignas(buffer_alignment) BufferHead {
+  std::atomic<std::int64_t> references;
+  BufferHead* next;  // in the pool's free list
+  int size_class;
+  void* payload() { return this + 1; }
+};
+
+/// Free lists of buffers by size class (four classes to each power of two). One per process, never destroyed,
+/// locked. Cannot change a result: a buffer's contents are undefined until written.
+class BufferPool {
+ public:
+  static BufferPool& instance() {
+    static BufferPool& pool = *new BufferPool;
+    return pool;
+  }
+
+  BufferHead* acquire(std::size_t bytes) {
+    const int size_class = class_of(bytes);
+    BufferHead* head = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (free_[size_class] != nullptr) head = std::exchange(free_[size_class], free_[size_class]->next);
+    }
+    if (head == nullptr) head = allocate(size_class);
+    head->references.store(1, std::memory_order_relaxed);
+    if (poison_.load(std::memory_order_relaxed)) std::memset(head->payload(), 0xFF, class_bytes(size_class));
+    return head;
+  }
+
+  void give_back(BufferHead* head) {
+    if (frees_for_real_) return std::free(head);
+    const std::lock_guard lock(mutex_);
+    head->next = std::exchange(free_[head->size_class], head);
+  }
+
+  /// Returns all unused buffers to the system.
+  void release_unused() {
+    const std::lock_guard lock(mutex_);
+    for (BufferHead*& list : free_)
+      while (list != nullptr) std::free(std::exchange(list, list->next));
+  }
+
+  /// Tests: fill every new buffer with NaN bytes, so that an element nobody wrote shows.
+  void set_poison(bool on) { poison_.store(on, std::memory_order_relaxed); }
+
+  /// Bytes of a size class: 64 * 2^(c/4) * (1 + (c%4)/4).
+  static std::size_t class_bytes(int size_class) {
+    return (std::size_t{16} << (size_class / 4)) * (4 + static_cast<std::size_t>(size_class % 4));
+  }
+  /// The smallest class that holds `bytes`.
+  static int class_of(std::size_t bytes) {
+    if (bytes <= buffer_alignment) return 0;
+    const int shift = static_cast<int>(std::bit_width(bytes - 1)) - 3;  // the top three bits select the class
+    return (shift - 4) * 4 + static_cast<int>((bytes - 1) >> shift) - 4 + 1;
+  }
+
+ private:
+  static constexpr int classes = 4 * 56;
+
+  BufferPool() : frees_for_real_(wants_real_frees()) {}
+
+  static BufferHead* allocate(int size_class) {
+    const std::size_t bytes =
+        (sizeof(BufferHead) + class_bytes(size_class) + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
+    void* memory = std::aligned_alloc(buffer_alignment, bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    BufferHead* head = new (memory) BufferHead;
+    head->size_class = size_class;
+    return head;
+  }
+
+  /// Under a memory checker a kept buffer would hide a use after free.
+  static bool wants_real_frees() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#elif defined(__has_feature)
+#  if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+    return true;
+#  endif
+#endif
+    const char* preload = std::getenv("LD_PRELOAD");  // valgrind puts itself there
+    return preload != nullptr && std::strstr(preload, "vgpreload") != nullptr;
+  }
+
+  std::mutex mutex_;
+  BufferHead* free_[classes] = {};
+  std::atomic<bool> poison_ = false;
+  bool frees_for_real_;
+};
+
+/// A counted reference to a pool buffer; may be shared between threads like std::shared_ptr.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(std::size_t bytes) : head_(BufferPool::instance().acquire(bytes)) {}
+  Buffer(const Buffer& other) : head_(other.head_) {
+    if (head_ != nullptr) head_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  Buffer(Buffer&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
+  Buffer& operator=(Buffer other) noexcept {
+    std::swap(head_, other.head_);
+    return *this;
+  }
+  ~Buffer() {
+    if (head_ != nullptr && head_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      BufferPool::instance().give_back(head_);
+  }
+
+  void* data() const { return head_ == nullptr ? nullptr : head_->payload(); }
+  bool unique() const { return head_ != nullptr && head_->references.load(std::memory_order_acquire) == 1; }
+
+ private:
+  BufferHead* head_ = nullptr;
+};
+
+}  // namespace detail
+
+/// Gives the memory that the tensor pool keeps for reuse back to the system.
+inline void release_unused_memory() { detail::BufferPool::instance().release_unused(); }
+
+/// Standard allocator over the tensor pool: containers that are made anew in every step cost no heap allocation.
+template <class V>
+struct PoolAllocator {
+  using value_type = V;
+  PoolAllocator() = default;
+  template <class U>
+  PoolAllocator(const PoolAllocator<U>&) {}
+
+  V* allocate(std::size_t count) {
+    static_assert(alignof(V) <= detail::buffer_alignment);
+    if (count > static_cast<std::size_t>(-1) / 2 / sizeof(V)) throw std::bad_array_new_length();
+    return static_cast<V*>(detail::BufferPool::instance().acquire(count * sizeof(V))->payload());
+  }
+  void deallocate(V* pointer, std::size_t) {
+    detail::BufferPool::instance().give_back(reinterpret_cast<detail::BufferHead*>(pointer) - 1);
+  }
+  friend bool operator==(const PoolAllocator&, const PoolAllocator&) { return true; }
+};
+
+}  // namespace eigengrad

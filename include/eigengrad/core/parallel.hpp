@@ -1,0 +1,115 @@
+/// Threads: the only place with OpenMP. Work is split by its size alone and every task is independent of who runs
+/// it, so results do not depend on the number of threads. Without OpenMP everything runs on the calling thread.
+#pragma once
+
+#include <algorithm>
+#include <type_traits>
+
+#ifdef _OPENMP
+#  include <omp.h>
+#endif
+#if defined(__x86_64__)
+#  include <xmmintrin.h>
+#endif
+
+#include "eigengrad/core/shape.hpp"
+
+namespace eigengrad {
+
+/// Threads a parallel loop may use (OpenMP's setting; OMP_NUM_THREADS sets it from outside).
+inline int thread_count() {
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+/// Sets the number of threads of later parallel loops, for the calling thread; ignored without OpenMP.
+inline void set_thread_count([[maybe_unused]] int threads) {
+  check(threads >= 1, "set_thread_count: threads is ", threads, "; at least 1 is needed");
+#ifdef _OPENMP
+  omp_set_num_threads(threads);
+#endif
+}
+
+/// Treats denormal floats as zero while it lives (they cost 100 cycles each) and restores the caller's mode.
+class FlushDenormals {
+ public:
+  FlushDenormals() {
+#if defined(__x86_64__)
+    saved_ = _mm_getcsr();
+    if ((saved_ & flush_bits) != flush_bits) _mm_setcsr(saved_ | flush_bits);
+#endif
+  }
+  ~FlushDenormals() {
+#if defined(__x86_64__)
+    if ((saved_ & flush_bits) != flush_bits) _mm_setcsr(saved_);
+#endif
+  }
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+
+ private:
+#if defined(__x86_64__)
+  static constexpr unsigned flush_bits = 0x8040;  // FTZ and DAZ of MXCSR
+  unsigned saved_;
+#endif
+};
+
+namespace detail {
+/// Below this many elementary operations a loop stays on one thread: waking another costs some microseconds.
+inline constexpr double parallel_threshold = 60'000;
+
+template <class Body>
+void call_task(Body& body, Index task, [[maybe_unused]] int thread) {
+  if constexpr (std::is_invocable_v<Body&, Index, int>)
+    body(task, thread);
+  else
+    body(task);
+}
+}  // namespace detail
+
+/// Threads that parallel_for(count, work, ...) would use: size per-thread scratch memory by it.
+inline int threads_for([[maybe_unused]] Index count, [[maybe_unused]] double work) {
+#ifdef _OPENMP
+  if (work < detail::parallel_threshold || count < 2 || omp_in_parallel()) return 1;
+  return static_cast<int>(std::min<Index>(count, omp_get_max_threads()));
+#else
+  return 1;
+#endif
+}
+
+/// Calls body(task) or body(task, thread) once for every task in [0, count), each thread a contiguous run of tasks.
+/// `work` is the total in elementary operations; small work stays on the calling thread. The body must not throw,
+/// and no task may depend on another.
+template <class Body>
+void parallel_for(Index count, double work, Body&& body) {
+  if (count <= 0) return;
+  [[maybe_unused]] const int threads = threads_for(count, work);
+#ifdef _OPENMP
+  if (threads > 1) {
+#  pragma omp parallel num_threads(threads)
+    {
+      const FlushDenormals flush;
+      const int thread = omp_get_thread_num();
+#  pragma omp for schedule(static)
+      for (Index task = 0; task < count; ++task) detail::call_task(body, task, thread);
+    }
+    return;
+  }
+#endif
+  const FlushDenormals flush;
+  for (Index task = 0; task < count; ++task) detail::call_task(body, task, 0);
+}
+
+/// parallel_for over [0, size) cut into fixed blocks: body(begin, end).
+template <class Body>
+void parallel_blocks(Index size, Index block, double work, Body&& body) {
+  parallel_for((size + block - 1) / block, work, [&](Index task) {
+    const Index begin = task * block;
+    body(begin, std::min(begin + block, size));
+  });
+}
+
+}  // namespace eigengrad

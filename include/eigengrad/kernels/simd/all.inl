@@ -1,0 +1,2 @@
+// Included once per instruction set inside a namespace that defines `vector_bytes`; see kernels/simd.hpp.
+#include "eigengrad/kernels/simd/vector.inl"

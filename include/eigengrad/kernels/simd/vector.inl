@@ -1,0 +1,44 @@
+// Vectors of the namespace's width: Vector<T> holds `lanes<T>` values; loads and stores need no alignment.
+
+struct Isa {};
+
+template <class T>
+inline constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+
+template <class T>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(vector_bytes)));
+  typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
+};
+template <class T>
+using Vector = typename VectorOf<T>::type;
+
+template <class T>
+[[gnu::always_inline]] inline Vector<T> load(const T* from) {
+  return *reinterpret_cast<const typename VectorOf<T>::unaligned*>(from);
+}
+
+template <class T>
+[[gnu::always_inline]] inline void store(T* to, Vector<T> value) {
+  *reinterpret_cast<typename VectorOf<T>::unaligned*>(to) = value;
+}
+
+template <class T>
+[[gnu::always_inline]] inline Vector<T> broadcast(T value) {
+  return Vector<T>{} + value;
+}
+
+// The first `count` < lanes values, the rest zero.
+template <class T>
+[[gnu::always_inline]] inline Vector<T> load_part(const T* from, Index count) {
+  alignas(vector_bytes) T part[lanes<T>] = {};
+  __builtin_memcpy(part, from, static_cast<std::size_t>(count) * sizeof(T));
+  return load(part);
+}
+
+template <class T>
+[[gnu::always_inline]] inline void store_part(T* to, Vector<T> value, Index count) {
+  alignas(vector_bytes) T part[lanes<T>];
+  store(part, value);
+  __builtin_memcpy(to, part, static_cast<std::size_t>(count) * sizeof(T));
+}
