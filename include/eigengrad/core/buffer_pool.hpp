@@ -80,8 +80,8 @@ class BufferPool {
   BufferPool() : frees_for_real_(wants_real_frees()) {}
 
   static BufferHead* allocate(int size_class) {
-    const std::size_t bytes =
-        (sizeof(BufferHead) + class_bytes(size_class) + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
+    const std::size_t bytes = (sizeof(BufferHead) + class_bytes(size_class) + buffer_alignment - 1) /
+                              buffer_alignment * buffer_alignment;
     void* memory = std::aligned_alloc(buffer_alignment, bytes);
     if (memory == nullptr) throw std::bad_alloc();
     BufferHead* head = new (memory) BufferHead;
@@ -136,9 +136,12 @@ class Buffer {
 }  // namespace detail
 
 /// Gives the memory that the tensor pool keeps for reuse back to the system.
-inline void release_unused_memory() { detail::BufferPool::instance().release_unused(); }
+inline void release_unused_memory() {
+  detail::BufferPool::instance().release_unused();
+}
 
-/// Standard allocator over the tensor pool: containers that are made anew in every step cost no heap allocation.
+/// Standard allocator over the tensor pool: containers that are made anew in every step cost no heap
+/// allocation.
 template <class V>
 struct PoolAllocator {
   using value_type = V;

@@ -9,7 +9,8 @@
 #include <string_view>
 
 #ifdef __FAST_MATH__
-#  error "eigengrad: -ffast-math breaks infinities, NaN checks and the fixed order of sums; compile without it"
+#  error \
+      "eigengrad: -ffast-math breaks infinities, NaN checks and the fixed order of sums; compile without it"
 #endif
 
 namespace eigengrad {
@@ -22,11 +23,12 @@ class Error : public std::runtime_error {
 
 namespace detail {
 
-inline void append_text(std::string& text, std::string_view part) { text += part; }
+inline void append_text(std::string& text, std::string_view part) {
+  text += part;
+}
 
 template <std::integral I>
-  requires(!std::same_as<I, char>)
-void append_text(std::string& text, I number) {
+requires(!std::same_as<I, char>) void append_text(std::string& text, I number) {
   text += std::to_string(number);
 }
 
@@ -52,7 +54,8 @@ template <class... Parts>
   throw Error(detail::concatenate_text(parts...));
 }
 
-/// Throws Error with the concatenation of `parts` unless `condition` holds; the parts are formatted only then.
+/// Throws Error with the concatenation of `parts` unless `condition` holds; the parts are formatted only
+/// then.
 template <class... Parts>
 [[gnu::always_inline]] inline void check(bool condition, const Parts&... parts) {
   if (!condition) [[unlikely]]

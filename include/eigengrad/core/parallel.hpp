@@ -1,5 +1,6 @@
-/// Threads: the only place with OpenMP. Work is split by its size alone and every task is independent of who runs
-/// it, so results do not depend on the number of threads. Without OpenMP everything runs on the calling thread.
+/// Threads: the only place with OpenMP. Work is split by its size alone and every task is independent of who
+/// runs it, so results do not depend on the number of threads. Without OpenMP everything runs on the calling
+/// thread.
 #pragma once
 
 #include <algorithm>
@@ -80,9 +81,9 @@ inline int threads_for([[maybe_unused]] Index count, [[maybe_unused]] double wor
 #endif
 }
 
-/// Calls body(task) or body(task, thread) once for every task in [0, count), each thread a contiguous run of tasks.
-/// `work` is the total in elementary operations; small work stays on the calling thread. The body must not throw,
-/// and no task may depend on another.
+/// Calls body(task) or body(task, thread) once for every task in [0, count), each thread a contiguous run of
+/// tasks. `work` is the total in elementary operations; small work stays on the calling thread. The body must
+/// not throw, and no task may depend on another.
 template <class Body>
 void parallel_for(Index count, double work, Body&& body) {
   if (count <= 0) return;

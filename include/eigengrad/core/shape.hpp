@@ -11,7 +11,8 @@ namespace eigengrad {
 
 using Index = std::int64_t;
 
-/// Up to eight extents >= 0, row-major (the last axis is contiguous). A rank-0 shape is a scalar with one element.
+/// Up to eight extents >= 0, row-major (the last axis is contiguous). A rank-0 shape is a scalar with one
+/// element.
 class Shape {
  public:
   static constexpr int max_rank = 8;
@@ -63,7 +64,8 @@ class Shape {
   }
 
  private:
-  static constexpr Index max_size = Index{1} << 58;  // 8-byte elements then still fit a signed 64-bit byte count
+  static constexpr Index max_size = Index{1}
+                                    << 58;  // 8-byte elements then still fit a signed 64-bit byte count
 
   Index extents_[max_rank] = {};
   Index size_ = 1;
@@ -81,7 +83,9 @@ inline void append_text(std::string& text, const Shape& shape) {
 }
 
 /// "[2, 3]"
-inline std::string to_string(const Shape& shape) { return detail::concatenate_text(shape); }
+inline std::string to_string(const Shape& shape) {
+  return detail::concatenate_text(shape);
+}
 
 /// Whether `from` can be repeated to `to`: aligned at the last axis, every extent equal or 1.
 inline bool broadcasts_to(const Shape& from, const Shape& to) {

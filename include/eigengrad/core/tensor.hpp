@@ -16,8 +16,8 @@
 
 namespace eigengrad {
 
-/// n-dimensional array of float or double. Copying shares the buffer; whoever writes gets a buffer of its own first,
-/// so a tensor saved for later is never changed behind its back.
+/// n-dimensional array of float or double. Copying shares the buffer; whoever writes gets a buffer of its own
+/// first, so a tensor saved for later is never changed behind its back.
 template <std::floating_point T>
 class BasicTensor {
  public:
@@ -113,7 +113,8 @@ class BasicTensor {
     return mutable_data()[offset({static_cast<Index>(indices)...})];
   }
 
-  /// The same values under another shape of the same size; one extent may be -1 and is then inferred. Shares storage.
+  /// The same values under another shape of the same size; one extent may be -1 and is then inferred. Shares
+  /// storage.
   BasicTensor reshape(std::initializer_list<Index> extents) const {
     return reshape(std::span<const Index>(extents.begin(), extents.size()));
   }
@@ -141,13 +142,15 @@ class BasicTensor {
   template <std::floating_point U>
   BasicTensor<U> cast() const {
     BasicTensor<U> result = BasicTensor<U>::uninitialized(shape_);
-    std::transform(data(), data() + size(), result.mutable_data(), [](T value) { return static_cast<U>(value); });
+    std::transform(data(), data() + size(), result.mutable_data(),
+                   [](T value) { return static_cast<U>(value); });
     return result;
   }
 
  private:
   Index offset(std::initializer_list<Index> indices) const {
-    check(static_cast<int>(indices.size()) == rank(), "Tensor: ", indices.size(), " indices for shape ", shape_);
+    check(static_cast<int>(indices.size()) == rank(), "Tensor: ", indices.size(), " indices for shape ",
+          shape_);
     Index offset = 0;
     int axis = 0;
     for (Index index : indices) {
@@ -163,7 +166,8 @@ class BasicTensor {
     int inferred = -1;
     for (int axis = 0; axis < static_cast<int>(extents.size()); ++axis) {
       if (extents[axis] != -1)
-        check(!__builtin_mul_overflow(known, extents[axis], &known), "reshape: the number of elements overflows");
+        check(!__builtin_mul_overflow(known, extents[axis], &known),
+              "reshape: the number of elements overflows");
       else if (inferred < 0)
         inferred = axis;
       else

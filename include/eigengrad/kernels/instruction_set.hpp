@@ -13,9 +13,12 @@ enum class InstructionSet { baseline, avx2, avx512 };
 
 inline const char* to_string(InstructionSet set) {
   switch (set) {
-    case InstructionSet::avx512: return "avx512";
-    case InstructionSet::avx2: return "avx2";
-    default: return "baseline";
+    case InstructionSet::avx512:
+      return "avx512";
+    case InstructionSet::avx2:
+      return "avx2";
+    default:
+      return "baseline";
   }
 }
 
@@ -38,7 +41,8 @@ inline InstructionSet choose_instruction_set() {
   if (wanted == nullptr || *wanted == '\0') return best;
   for (InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512}) {
     if (std::string_view(wanted) != to_string(set)) continue;
-    check(set <= best, "EIGENGRAD_INSTRUCTION_SET is ", wanted, ", but this processor has at most ", to_string(best));
+    check(set <= best, "EIGENGRAD_INSTRUCTION_SET is ", wanted, ", but this processor has at most ",
+          to_string(best));
     return set;
   }
   fail("EIGENGRAD_INSTRUCTION_SET is ", wanted, "; it must be baseline, avx2 or avx512");
