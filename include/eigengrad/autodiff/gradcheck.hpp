@@ -30,7 +30,7 @@ struct GradcheckResult {
   explicit operator bool() const { return passed; }
   template <class Stream>
   friend auto operator<<(Stream& stream, const GradcheckResult& result)
-      -> decltype(stream << result.message) {
+      -> decltype(stream << std::string()) {
     return stream << result.message << " (largest relative error " << result.largest_error << ")";
   }
 };
