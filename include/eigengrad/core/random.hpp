@@ -115,7 +115,7 @@ class Rng {
     check(p >= 0 && p <= 1, "Rng::bernoulli: p is ", p, "; it must lie in [0, 1]");
     const auto threshold = static_cast<std::uint64_t>(std::round(p * 0x1p32));
     return fill<T, 4>(shape, 1, [threshold](const Block& block, T* values) {
-      for (std::size_t i = 0; i < 4; ++i) values[i] = block[i] < threshold ? T{1} : T{0};
+      for (std::size_t i = 0; i < 4; ++i) values[i] = static_cast<T>(block[i] < threshold);
     });
   }
 
