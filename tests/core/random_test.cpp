@@ -81,8 +81,10 @@ TEST_CASE_TEMPLATE("Rng::uniform has the moments of the uniform distribution and
   CHECK(*std::max_element(x.data(), x.data() + x.size()) < 3);
 
   const T low = 1, high = std::nextafter(low, T{2});  // the sum rounds up to high for half of the words
-  for (T value : rng.uniform<T>({1000}, low, high).values()) CHECK(value == low);
-  for (T value : rng.uniform<T>({5}, 0.5, 0.5).values()) CHECK(value == T(0.5));
+  for (const BasicTensor<T> drawn = rng.uniform<T>({1000}, low, high); T value : drawn.values())
+    CHECK(value == low);
+  for (const BasicTensor<T> drawn = rng.uniform<T>({5}, 0.5, 0.5); T value : drawn.values())
+    CHECK(value == T(0.5));
   for (int i = 0; i < 100; ++i) {
     const T value = rng.uniform<T>(2, 5);
     CHECK((value >= 2 && value < 5));
@@ -106,7 +108,7 @@ TEST_CASE_TEMPLATE("Rng::normal has the moments and tails of the normal distribu
   CHECK(std::abs(beyond(1) - 0.317311) < 0.0037);
   CHECK(std::abs(beyond(2) - 0.0455) < 0.0017);
   CHECK(std::abs(beyond(3) - 0.0027) < 0.00042);
-  for (T value : rng.normal<T>({3}, 7, 0).values()) CHECK(value == 7);
+  for (const BasicTensor<T> drawn = rng.normal<T>({3}, 7, 0); T value : drawn.values()) CHECK(value == 7);
 }
 
 TEST_CASE("Rng::normal takes its pairs as documented") {
@@ -122,8 +124,8 @@ TEST_CASE_TEMPLATE("Rng::bernoulli gives ones with probability p", T, float, dou
   const BasicTensor<T> x = rng.bernoulli<T>({100, 1000}, 0.3);
   CHECK(std::abs(moments(x).mean - 0.3) < 0.0073);
   for (T value : x.values()) CHECK((value == 0 || value == 1));
-  for (T value : rng.bernoulli<T>({4096}, 0).values()) CHECK(value == 0);
-  for (T value : rng.bernoulli<T>({4096}, 1).values()) CHECK(value == 1);
+  for (const BasicTensor<T> drawn = rng.bernoulli<T>({4096}, 0); T value : drawn.values()) CHECK(value == 0);
+  for (const BasicTensor<T> drawn = rng.bernoulli<T>({4096}, 1); T value : drawn.values()) CHECK(value == 1);
 }
 
 TEST_CASE("Rng::below stays below n and has no bias") {

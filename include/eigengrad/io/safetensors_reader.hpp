@@ -102,9 +102,14 @@ class SafetensorsReader {
     try {
       return nlohmann::json::parse(text, watch);
     } catch (const nlohmann::json::parse_error& error) {
-      fail("load_safetensors: ", file_.path(), ": byte ", header_start + error.byte,
-           ": the header is no valid JSON: ", error.what());
+      refuse_json(header_start + error.byte, error.what());
+    } catch (const nlohmann::json::exception& error) {  // a number that fits no double
+      refuse_json(header_start, error.what());
     }
+  }
+
+  [[noreturn]] void refuse_json(std::size_t offset, const char* reason) const {
+    fail("load_safetensors: ", file_.path(), ": byte ", offset, ": the header is no valid JSON: ", reason);
   }
 
   void read_metadata(const nlohmann::json& value) {
