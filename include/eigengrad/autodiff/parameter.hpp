@@ -29,8 +29,10 @@ class BasicParameter {
   }
   BasicParameter(const BasicParameter& other) : BasicParameter(other.value()) {}
   BasicParameter(BasicParameter&&) noexcept = default;
+  /// Copies the value into this parameter's own cell: whoever trains it goes on doing so.
   BasicParameter& operator=(const BasicParameter& other) {
-    if (this != &other) *this = BasicParameter(other);
+    if (cell_ == nullptr) return *this = BasicParameter(other);  // it was moved away
+    if (this != &other) mutable_value() = other.value();
     return *this;
   }
   BasicParameter& operator=(BasicParameter&&) noexcept = default;
@@ -51,8 +53,13 @@ class BasicParameter {
   }
 
   const std::shared_ptr<detail::ParameterCell<T>>& cell() const { return cell_; }
+  /// Another object for the same parameter, for those who keep it (optimisers): valid wherever the first one
+  /// moves.
+  BasicParameter share() const { return BasicParameter(cell_); }
 
  private:
+  explicit BasicParameter(std::shared_ptr<detail::ParameterCell<T>> cell) : cell_(std::move(cell)) {}
+
   std::shared_ptr<detail::ParameterCell<T>> cell_;
 };
 
