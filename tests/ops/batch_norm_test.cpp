@@ -1,0 +1,120 @@
+#include "eigengrad/ops/batch_norm.hpp"
+
+#include <doctest/doctest.h>
+
+#include "eigengrad/autodiff/gradcheck.hpp"
+
+using namespace eigengrad;
+
+namespace {
+
+using Tensor64 = BasicTensor<double>;
+using Tape64 = BasicTape<double>;
+using Var64 = BasicVar<double>;
+
+constexpr double epsilon = 1e-5;
+
+Tensor64 random(Rng& rng, const Shape& shape, double low = -1, double high = 1) {
+  return rng.uniform<double>(shape, low, high);
+}
+
+double largest_difference(const Tensor64& a, const Tensor64& b) {
+  REQUIRE(a.shape() == b.shape());
+  double largest = 0;
+  for (Index i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a.data()[i] - b.data()[i]));
+  return largest;
+}
+
+struct Naive {
+  Tensor64 value, mean, variance;
+};
+
+Naive naive_batch_norm(const Tensor64& x, const Tensor64& gamma, const Tensor64& beta, Index groups) {
+  const Index channels = x.features(), rows = x.rows() / groups;
+  Naive result{Tensor64::zeros(x.shape()), Tensor64::zeros({groups, channels}),
+               Tensor64::zeros({groups, channels})};
+  const auto at = [&](Index g, Index r, Index c) { return (g * rows + r) * channels + c; };
+  for (Index g = 0; g < groups; ++g)
+    for (Index c = 0; c < channels; ++c) {
+      double mean = 0, variance = 0;
+      for (Index r = 0; r < rows; ++r) mean += x.data()[at(g, r, c)] / static_cast<double>(rows);
+      for (Index r = 0; r < rows; ++r)
+        variance += std::pow(x.data()[at(g, r, c)] - mean, 2) / static_cast<double>(rows);
+      for (Index r = 0; r < rows; ++r)
+        result.value.mutable_data()[at(g, r, c)] =
+            gamma(c) * (x.data()[at(g, r, c)] - mean) / std::sqrt(variance + epsilon) + beta(c);
+      result.mean.mutable_at(g, c) = mean;
+      result.variance.mutable_at(g, c) = variance;
+    }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("batch_norm: values, statistics and both orders of gradients with one group and several") {
+  Rng rng(41);
+  for (const auto& [shape, groups] :
+       {std::pair<Shape, Index>{{7, 3}, 1}, {{6, 4}, 2}, {{4, 2, 3, 5}, 1}, {{6, 1, 2, 3}, 3}, {{2, 9}, 1}}) {
+    CAPTURE(to_string(shape));
+    CAPTURE(groups);
+    const Tensor64 x = random(rng, shape), gamma = random(rng, {shape[-1]}, 0.5, 2),
+                   beta = random(rng, {shape[-1]});
+    const BatchNormOptions options{.epsilon = epsilon, .groups = groups};
+    Tape64 tape;
+    const auto result = batch_norm(tape.constant(x), tape.constant(gamma), tape.constant(beta), options);
+    const Naive expected = naive_batch_norm(x, gamma, beta, groups);
+    CHECK(largest_difference(result.value.value(), expected.value) < 1e-12);
+    CHECK(largest_difference(result.mean, expected.mean) < 1e-14);
+    CHECK(largest_difference(result.variance, expected.variance) < 1e-14);
+    const auto f = [options](Var64 a, Var64 b, Var64 c) { return batch_norm(a, b, c, options).value; };
+    CHECK(gradcheck(f, x, gamma, beta));
+    CHECK(gradcheck_second_order(f, x, gamma, beta));
+  }
+}
+
+TEST_CASE("batch_norm: only the gradients that are asked for, in any combination") {
+  Rng rng(42);
+  const Tensor64 x = random(rng, {6, 3}), gamma = random(rng, {3}), beta = random(rng, {3}),
+                 dy = random(rng, {6, 3});
+  Tape64 tape;
+  const Var64 xv = tape.variable(x), gv = tape.variable(gamma), bv = tape.variable(beta);
+  const Var64 y = batch_norm(xv, gv, bv).value;
+  const auto all = tape.gradient(y, {xv, gv, bv}, dy);
+  CHECK(largest_difference(tape.gradient(y, {xv}, dy)[0], all[0]) == 0);
+  CHECK(largest_difference(tape.gradient(y, {gv}, dy)[0], all[1]) == 0);
+  CHECK(largest_difference(tape.gradient(y, {bv}, dy)[0], all[2]) == 0);
+  const auto some = tape.gradient(y, {gv, bv}, dy);
+  CHECK(largest_difference(some[0], all[1]) == 0);
+  CHECK(largest_difference(some[1], all[2]) == 0);
+}
+
+TEST_CASE("batch_norm: grouped batches equal separate calls") {
+  Rng rng(43);
+  const Tensor64 x = random(rng, {8, 2, 3}), gamma = random(rng, {3}), beta = random(rng, {3});
+  Tape64 tape;
+  const Var64 gv = tape.constant(gamma), bv = tape.constant(beta);
+  const auto both = batch_norm(tape.constant(x), gv, bv, {.groups = 2});
+  for (Index g = 0; g < 2; ++g) {
+    const Tensor64 half({4, 2, 3}, x.values().subspan(static_cast<std::size_t>(g) * 24, 24));
+    const auto one = batch_norm(tape.constant(half), gv, bv);
+    const Tensor64 part({4, 2, 3}, both.value.value().values().subspan(static_cast<std::size_t>(g) * 24, 24));
+    CHECK(largest_difference(part, one.value.value()) < 1e-14);
+  }
+}
+
+TEST_CASE("batch_norm with given statistics: values and both orders of gradients") {
+  Rng rng(44);
+  const Tensor64 x = random(rng, {3, 2, 4}), gamma = random(rng, {4}, 0.5, 2), beta = random(rng, {4}),
+                 mean = random(rng, {4}), variance = random(rng, {4}, 0.5, 2);
+  const auto f = [&](Var64 a, Var64 b, Var64 c) { return batch_norm(a, b, c, mean, variance, epsilon); };
+  Tape64 tape;
+  const Tensor64 y = f(tape.constant(x), tape.constant(gamma), tape.constant(beta)).value();
+  for (Index i = 0; i < x.size(); ++i) {
+    const Index c = i % 4;
+    CHECK(y.data()[i] ==
+          doctest::Approx(gamma(c) * (x.data()[i] - mean(c)) / std::sqrt(variance(c) + epsilon) + beta(c))
+              .epsilon(1e-12));
+  }
+  CHECK(gradcheck(f, x, gamma, beta));
+  CHECK(gradcheck_second_order(f, x, gamma, beta));
+}

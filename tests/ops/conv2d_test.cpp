@@ -1,0 +1,134 @@
+#include "eigengrad/ops/conv2d.hpp"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "eigengrad/autodiff/gradcheck.hpp"
+
+using namespace eigengrad;
+
+namespace {
+
+using Tensor64 = BasicTensor<double>;
+using Tape64 = BasicTape<double>;
+using Var64 = BasicVar<double>;
+
+Tensor64 random(Rng& rng, const Shape& shape) {
+  return rng.uniform<double>(shape, -1, 1);
+}
+
+double largest_difference(const Tensor64& a, const Tensor64& b) {
+  REQUIRE(a.shape() == b.shape());
+  double largest = 0;
+  for (Index i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a.data()[i] - b.data()[i]));
+  return largest;
+}
+
+Tensor64 naive_conv2d(const Tensor64& x, const Tensor64& w, Index stride, Index padding,
+                      const Tensor64& bias) {
+  const Shape &xs = x.shape(), &ws = w.shape();
+  const Index p_size = (xs[1] + 2 * padding - ws[0]) / stride + 1;
+  const Index q_size = (xs[2] + 2 * padding - ws[1]) / stride + 1;
+  Tensor64 y = Tensor64::zeros({xs[0], p_size, q_size, ws[3]});
+  for (Index n = 0; n < xs[0]; ++n)
+    for (Index p = 0; p < p_size; ++p)
+      for (Index q = 0; q < q_size; ++q)
+        for (Index co = 0; co < ws[3]; ++co) {
+          double sum = bias(co);
+          for (Index kh = 0; kh < ws[0]; ++kh)
+            for (Index kw = 0; kw < ws[1]; ++kw) {
+              const Index h = p * stride + kh - padding, v = q * stride + kw - padding;
+              if (h < 0 || h >= xs[1] || v < 0 || v >= xs[2]) continue;
+              for (Index ci = 0; ci < ws[2]; ++ci) sum += x(n, h, v, ci) * w(kh, kw, ci, co);
+            }
+          y.mutable_at(n, p, q, co) = sum;
+        }
+  return y;
+}
+
+struct Case {
+  Shape x, w;
+  Conv2dOptions options;
+};
+
+/// Random small convolutions whose kernel fits the padded image.
+Case random_case(std::mt19937& generator) {
+  const auto pick = [&](Index low, Index high) {
+    return std::uniform_int_distribution<Index>(low, high)(generator);
+  };
+  Case c;
+  c.options = {.stride = pick(1, 3), .padding = pick(0, 2)};
+  const Index kh = pick(1, 4), kw = pick(1, 4), cin = pick(1, 3), cout = pick(1, 4);
+  const Index h_least = std::max<Index>(1, kh - 2 * c.options.padding);
+  const Index w_least = std::max<Index>(1, kw - 2 * c.options.padding);
+  c.x = {pick(1, 3), pick(h_least, h_least + 4), pick(w_least, w_least + 4), cin};
+  c.w = {kh, kw, cin, cout};
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("conv2d: values and both orders of gradients over random shapes, strides and paddings") {
+  std::mt19937 generator(21);
+  Rng rng(21);
+  for (int trial = 0; trial < 25; ++trial) {
+    const Case c = random_case(generator);
+    const Conv2dOptions options = c.options;
+    CAPTURE(to_string(c.x));
+    CAPTURE(to_string(c.w));
+    CAPTURE(options.stride);
+    CAPTURE(options.padding);
+    const Tensor64 x = random(rng, c.x), w = random(rng, c.w), bias = random(rng, {c.w[3]});
+    const auto plain = [options](Var64 a, Var64 b) { return conv2d(a, b, options); };
+    const auto with_bias = [options](Var64 a, Var64 b, Var64 d) { return conv2d(a, b, d, options); };
+    Tape64 tape;
+    const Var64 xv = tape.constant(x), wv = tape.constant(w);
+    CHECK(largest_difference(with_bias(xv, wv, tape.constant(bias)).value(),
+                             naive_conv2d(x, w, options.stride, options.padding, bias)) < 1e-13);
+    CHECK(largest_difference(plain(xv, wv).value(), naive_conv2d(x, w, options.stride, options.padding,
+                                                                 Tensor64::zeros({c.w[3]}))) < 1e-13);
+    CHECK(gradcheck(plain, x, w));
+    CHECK(gradcheck(with_bias, x, w, bias));
+    CHECK(gradcheck_second_order(plain, x, w));
+    if (trial < 5) CHECK(gradcheck_second_order(with_bias, x, w, bias));
+  }
+}
+
+TEST_CASE("conv2d: the two gradient operations are differentiable themselves") {
+  std::mt19937 generator(22);
+  Rng rng(22);
+  for (int trial = 0; trial < 8; ++trial) {
+    const Case c = random_case(generator);
+    const Conv2dOptions options = c.options;
+    const Tensor64 x = random(rng, c.x), w = random(rng, c.w);
+    const Shape y_shape =
+        naive_conv2d(x, w, options.stride, options.padding, Tensor64::zeros({c.w[3]})).shape();
+    const Tensor64 dy = random(rng, y_shape);
+    const auto input_gradient = [&c](Var64 a, Var64 b) {
+      return conv2d_input_gradient(a, b, c.x, c.options);
+    };
+    const auto weight_gradient = [&c](Var64 a, Var64 b) {
+      return conv2d_weight_gradient(a, b, c.w, c.options);
+    };
+    CHECK(gradcheck(input_gradient, dy, w));
+    CHECK(gradcheck(weight_gradient, x, dy));
+    CHECK(gradcheck_second_order(input_gradient, dy, w));
+    CHECK(gradcheck_second_order(weight_gradient, x, dy));
+  }
+}
+
+TEST_CASE("conv2d: the three functions are one trilinear form") {
+  std::mt19937 generator(23);
+  Rng rng(23);
+  for (int trial = 0; trial < 20; ++trial) {
+    const Case c = random_case(generator);
+    Tape64 tape;
+    const Var64 x = tape.constant(random(rng, c.x)), w = tape.constant(random(rng, c.w));
+    const Var64 y = conv2d(x, w, c.options), dy = tape.constant(random(rng, y.shape()));
+    const auto dot = [](Var64 a, Var64 b) { return sum_to(a * b, {}).item(); };
+    const double form = dot(dy, y);
+    CHECK(dot(x, conv2d_input_gradient(dy, w, c.x, c.options)) == doctest::Approx(form).epsilon(1e-12));
+    CHECK(dot(w, conv2d_weight_gradient(x, dy, c.w, c.options)) == doctest::Approx(form).epsilon(1e-12));
+  }
+}
