@@ -62,10 +62,11 @@ inline ImageDataSet synthetic_part(eigengrad::Index count, std::uint64_t seed) {
           std::move(digits.widths)};
 }
 
-/// data/ under the current folder where it is there, else data/ of this project.
-inline std::filesystem::path default_data_folder() {
-  if (std::filesystem::is_directory("data")) return "data";
-  return std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() / "data";
+/// data/<name> under the current folder where it is there, else in this project.
+inline std::filesystem::path default_folder(const std::string& name) {
+  const std::filesystem::path here = std::filesystem::path("data") / name;
+  if (std::filesystem::is_directory(here)) return here;
+  return std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() / here;
 }
 
 }  // namespace detail
@@ -79,8 +80,8 @@ inline DataSets load_data_set(const std::string& name, const std::string& data_f
   if (name == "synthetic") return {detail::synthetic_part(60'000, 1), detail::synthetic_part(10'000, 2)};
   if (name == "mnist" || name == "fashion") {
     const auto folder =
-        data_folder.empty() ? detail::default_data_folder() : std::filesystem::path(data_folder);
-    return detail::load_folder(folder / name, "; fetch it with: bash examples/common/fetch_data.sh " + name);
+        data_folder.empty() ? detail::default_folder(name) : std::filesystem::path(data_folder) / name;
+    return detail::load_folder(folder, "; fetch it with: bash examples/common/fetch_data.sh " + name);
   }
   eigengrad::check(std::filesystem::is_directory(name), "data set: ", name,
                    " is no folder; it must be mnist, fashion, synthetic or a folder of IDX files");
