@@ -1,6 +1,60 @@
-/// Names of the elementwise operations: tags that the vectorised kernels turn into code.
+/// Names of the elementwise operations: tags that simd/elementwise.inl turns into vector code. Parameters are
+/// fields.
 #pragma once
 
-namespace eigengrad::kernels {
-namespace op {}
-}  // namespace eigengrad::kernels
+namespace eigengrad::kernels::op {
+
+struct Scale {  ///< factor x + offset
+  double factor = 1, offset = 0;
+};
+struct Exp {};
+struct Log {};
+struct Sqrt {};
+struct Square {};
+struct Abs {};
+struct Sign {};
+struct Reciprocal {};
+struct Relu {};
+struct LeakyRelu {
+  double slope = 0.01;
+};
+struct Sigmoid {};
+struct Tanh {};
+struct Softplus {};
+struct LogSigmoid {};
+struct Pow {
+  double exponent = 1;
+};
+struct Clamp {
+  double low, high;
+};
+struct InRange {  ///< 1 where low <= x <= high, else 0
+  double low, high;
+};
+struct Step {};  ///< 1 where x > 0, else 0
+
+struct First {};  ///< a
+struct Add {};
+struct Subtract {};
+struct Multiply {};
+struct Divide {};
+struct Minimum {};
+struct Maximum {};
+struct Greater {};  ///< 1 where a > b, else 0
+struct Equal {};
+
+// Gradients: (dy, y) or (dy, x) -> dx.
+struct TanhGradient {};     ///< dy (1 - y^2)
+struct SigmoidGradient {};  ///< dy y (1 - y)
+struct ReluGradient {};     ///< dy where y > 0
+struct LeakyReluGradient {  ///< dy where x > 0, else slope dy
+  double slope = 0.01;
+};
+struct SoftplusGradient {};    ///< dy sigmoid(x)
+struct LogSigmoidGradient {};  ///< dy sigmoid(-x)
+struct AbsGradient {};         ///< dy sign(x)
+struct ClampGradient {         ///< dy where low <= x <= high
+  double low, high;
+};
+
+}  // namespace eigengrad::kernels::op

@@ -1,2 +1,4 @@
 // Included once per instruction set inside a namespace that defines `vector_bytes`; see kernels/simd.hpp.
 #include "eigengrad/kernels/simd/vector.inl"
+#include "eigengrad/kernels/simd/math.inl"
+#include "eigengrad/kernels/simd/elementwise.inl"
