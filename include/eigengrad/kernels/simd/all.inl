@@ -2,3 +2,4 @@
 #include "eigengrad/kernels/simd/vector.inl"
 #include "eigengrad/kernels/simd/math.inl"
 #include "eigengrad/kernels/simd/elementwise.inl"
+#include "eigengrad/kernels/simd/reduce.inl"
