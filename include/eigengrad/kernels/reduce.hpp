@@ -1,5 +1,5 @@
-/// Reductions over any axes. Sums have a fixed order, whatever the number of threads: blocks of a fixed size are summed
-/// each by itself, then added up in order, in double.
+/// Reductions over any axes. Sums have a fixed order, whatever the number of threads: blocks of a fixed size
+/// are summed each by itself, then added up in order, in double.
 #pragma once
 
 #include <array>
@@ -36,7 +36,8 @@ void reduce_middle(Op operation, const T* x, Index outer, Index reduced, Index i
     });
   };
   const Index tasks = outer * blocks;
-  const Index tasks_at_once = std::max<Index>(1, reduce_block / std::max<Index>(1, std::min(block, reduced) * inner));
+  const Index tasks_at_once =
+      std::max<Index>(1, reduce_block / std::max<Index>(1, std::min(block, reduced) * inner));
   parallel_blocks(tasks, tasks_at_once, work, [&](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) reduce_part(task);
   });
@@ -50,7 +51,9 @@ void reduce_middle(Op operation, const T* x, Index outer, Index reduced, Index i
         y[i] = static_cast<T>(total);
       } else {
         T total = first[0];
-        for (Index b = 1; b < blocks; ++b) total = total == total && first[b * inner] < total ? total : (total == total ? first[b * inner] : total);
+        for (Index b = 1; b < blocks; ++b)
+          total = total == total && first[b * inner] < total ? total
+                                                             : (total == total ? first[b * inner] : total);
         y[i] = total;
       }
     }
@@ -58,10 +61,12 @@ void reduce_middle(Op operation, const T* x, Index outer, Index reduced, Index i
 }
 
 /// Which axes are reduced; throws for axes that are not there or named twice.
-inline std::array<bool, Shape::max_rank> reduced_axes(const char* name, const Shape& shape, std::span<const int> axes) {
+inline std::array<bool, Shape::max_rank> reduced_axes(const char* name, const Shape& shape,
+                                                      std::span<const int> axes) {
   std::array<bool, Shape::max_rank> reduced = {};
   for (int axis : axes) {
-    check(axis >= -shape.rank() && axis < shape.rank(), name, ": axis ", axis, " is out of range for x of shape ", shape);
+    check(axis >= -shape.rank() && axis < shape.rank(), name, ": axis ", axis,
+          " is out of range for x of shape ", shape);
     bool& flag = reduced[static_cast<std::size_t>(shape.normalize_axis(axis))];
     check(!flag, name, ": axis ", axis, " is named twice");
     flag = true;
@@ -70,14 +75,16 @@ inline std::array<bool, Shape::max_rank> reduced_axes(const char* name, const Sh
 }
 
 template <class Op, class T>
-BasicTensor<T> reduce(const char* name, Op operation, const BasicTensor<T>& x, std::span<const int> axes, bool keep_axes) {
+BasicTensor<T> reduce(const char* name, Op operation, const BasicTensor<T>& x, std::span<const int> axes,
+                      bool keep_axes) {
   const auto reduced = reduced_axes(name, x.shape(), axes);
   Shape result_shape;
   for (int axis = 0; axis < x.rank(); ++axis)
     if (!reduced[static_cast<std::size_t>(axis)] || keep_axes)
       result_shape.push_back(reduced[static_cast<std::size_t>(axis)] ? 1 : x.shape()[axis]);
   if constexpr (std::is_same_v<Op, op::Maximum>)
-    check(x.size() > 0 || result_shape.size() == 0, name, ": x is ", x.shape(), "; there is no largest of no elements");
+    check(x.size() > 0 || result_shape.size() == 0, name, ": x is ", x.shape(),
+          "; there is no largest of no elements");
   if (x.size() == 0) return BasicTensor<T>::zeros(result_shape);
 
   // One pass for each run of neighbouring reduced axes, the last run first.
@@ -101,8 +108,8 @@ BasicTensor<T> reduce(const char* name, Op operation, const BasicTensor<T>& x, s
 
 }  // namespace detail
 
-/// Sum over `axes` (negative ones count from the back; none: nothing is summed); the reduced axes vanish, or stay with
-/// extent 1. Throws for axes that are not there or named twice.
+/// Sum over `axes` (negative ones count from the back; none: nothing is summed); the reduced axes vanish, or
+/// stay with extent 1. Throws for axes that are not there or named twice.
 template <class T>
 BasicTensor<T> sum(const BasicTensor<T>& x, std::span<const int> axes, bool keep_axes = false) {
   return detail::reduce("sum", op::Add{}, x, axes, keep_axes);
@@ -126,7 +133,8 @@ BasicTensor<T> max(const BasicTensor<T>& x, std::span<const int> axes, bool keep
 template <class T>
 BasicTensor<T> sum_to(const BasicTensor<T>& x, const Shape& shape) {
   if (x.shape() == shape) return x;
-  check(broadcasts_to(shape, x.shape()), "sum_to: x is ", x.shape(), "; ", shape, " does not broadcast to it");
+  check(broadcasts_to(shape, x.shape()), "sum_to: x is ", x.shape(), "; ", shape,
+        " does not broadcast to it");
   int axes[Shape::max_rank];
   std::size_t count = 0;
   for (int back = 1; back <= x.rank(); ++back)

@@ -3,3 +3,4 @@
 #include "eigengrad/kernels/simd/math.inl"
 #include "eigengrad/kernels/simd/elementwise.inl"
 #include "eigengrad/kernels/simd/reduce.inl"
+#include "eigengrad/kernels/simd/products.inl"

@@ -1,14 +1,23 @@
-// Reductions: op is op::Add or op::Maximum. Sums run in a fixed order: one chain per vector lane and accumulator.
+// Reductions: op is op::Add or op::Maximum. Sums run in a fixed order: one chain per vector lane and
+// accumulator.
 
 template <class T>
-inline constexpr T identity_of(op::Add) { return T(0); }
+inline constexpr T identity_of(op::Add) {
+  return T(0);
+}
 template <class T>
-inline constexpr T identity_of(op::Maximum) { return -std::numeric_limits<T>::infinity(); }
+inline constexpr T identity_of(op::Maximum) {
+  return -std::numeric_limits<T>::infinity();
+}
 
 template <class T>
-[[gnu::always_inline]] inline T apply_scalar(op::Add, T a, T b) { return a + b; }
+[[gnu::always_inline]] inline T apply_scalar(op::Add, T a, T b) {
+  return a + b;
+}
 template <class T>
-[[gnu::always_inline]] inline T apply_scalar(op::Maximum, T a, T b) { return a == a ? (b < a ? a : b) : a; }
+[[gnu::always_inline]] inline T apply_scalar(op::Maximum, T a, T b) {
+  return a == a ? (b < a ? a : b) : a;
+}
 
 // op over n contiguous values.
 template <class Op, class T>
@@ -21,10 +30,12 @@ inline T reduce_run(Isa, Op operation, const T* x, Index n) {
 #pragma GCC unroll 4
     for (int c = 0; c < chains; ++c) sums[c] = apply<T>(operation, sums[c], load(x + i + c * lanes<T>));
   for (; i + lanes<T> <= n; i += lanes<T>) sums[0] = apply<T>(operation, sums[0], load(x + i));
-  const Vector<T> sum = apply<T>(operation, apply<T>(operation, sums[0], sums[1]), apply<T>(operation, sums[2], sums[3]));
+  const Vector<T> sum =
+      apply<T>(operation, apply<T>(operation, sums[0], sums[1]), apply<T>(operation, sums[2], sums[3]));
   T total = identity_of<T>(operation);
   for (; i < n; ++i) total = apply_scalar(operation, total, x[i]);
-  for (int lane = 0; lane < lanes<T>; ++lane) total = apply_scalar(operation, total, static_cast<T>(sum[lane]));
+  for (int lane = 0; lane < lanes<T>; ++lane)
+    total = apply_scalar(operation, total, static_cast<T>(sum[lane]));
   return total;
 }
 
@@ -39,7 +50,8 @@ inline void reduce_columns(Isa, Op operation, const T* x, Index rows, Index colu
     for (int c = 0; c < width; ++c) sums[c] = broadcast(identity_of<T>(operation));
     for (Index i = 0; i < rows; ++i)
 #pragma GCC unroll 4
-      for (int c = 0; c < width; ++c) sums[c] = apply<T>(operation, sums[c], load(x + i * columns + j + c * lanes<T>));
+      for (int c = 0; c < width; ++c)
+        sums[c] = apply<T>(operation, sums[c], load(x + i * columns + j + c * lanes<T>));
 #pragma GCC unroll 4
     for (int c = 0; c < width; ++c) store(y + j + c * lanes<T>, sums[c]);
   }
@@ -47,7 +59,8 @@ inline void reduce_columns(Isa, Op operation, const T* x, Index rows, Index colu
     const Index count = columns - j < lanes<T> ? columns - j : lanes<T>;
     Vector<T> sum = broadcast(identity_of<T>(operation));
     for (Index i = 0; i < rows; ++i)
-      sum = apply<T>(operation, sum, count == lanes<T> ? load(x + i * columns + j) : load_part(x + i * columns + j, count));
+      sum = apply<T>(operation, sum,
+                     count == lanes<T> ? load(x + i * columns + j) : load_part(x + i * columns + j, count));
     count == lanes<T> ? store(y + j, sum) : store_part(y + j, sum, count);
   }
 }

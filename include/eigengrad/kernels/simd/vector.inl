@@ -25,7 +25,7 @@ template <class T>
 
 template <class T>
 [[gnu::always_inline]] inline Vector<T> broadcast(T value) {
-  return Vector<T>{} + value;
+  return value - Vector<T>{};  // x - 0 is x, also for -0, so that nothing is computed
 }
 
 // The first `count` < lanes values, the rest zero.
