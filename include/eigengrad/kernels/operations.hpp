@@ -58,3 +58,25 @@ struct ClampGradient {         ///< dy where low <= x <= high
 };
 
 }  // namespace eigengrad::kernels::op
+
+namespace eigengrad::kernels {
+
+/// Coefficients of one step of adam_update; correction1 = 1 - beta1^t and correction2 = 1 - beta2^t at step
+/// t.
+struct AdamCoefficients {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;
+  double epsilon = 1e-8;
+  double correction1 = 1, correction2 = 1;
+  double weight_decay = 0;
+};
+
+/// Coefficients of one step of sgd_update.
+struct SgdCoefficients {
+  double learning_rate = 1e-2;
+  double momentum = 0;
+  double weight_decay = 0;
+  bool nesterov = false;
+};
+
+}  // namespace eigengrad::kernels

@@ -4,3 +4,4 @@
 #include "eigengrad/kernels/simd/elementwise.inl"
 #include "eigengrad/kernels/simd/reduce.inl"
 #include "eigengrad/kernels/simd/products.inl"
+#include "eigengrad/kernels/simd/optimizer.inl"

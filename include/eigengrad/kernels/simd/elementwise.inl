@@ -65,12 +65,11 @@ template <class T>
 [[gnu::always_inline]] inline Vector<T> apply(op::Step, Vector<T> x) {
   return x > T(0) ? broadcast(T(1)) : Vector<T>{};
 }
-// One lane at a time: vector extensions have no square root and no power.
 template <class T>
 [[gnu::always_inline]] inline Vector<T> apply(op::Sqrt, Vector<T> x) {
-  for (int i = 0; i < lanes<T>; ++i) x[i] = std::sqrt(x[i]);
-  return x;
+  return vector_sqrt<T>(x);
 }
+// One lane at a time: exp(exponent log x) would lose as many digits as the exponent of the result has.
 template <class T>
 [[gnu::always_inline]] inline Vector<T> apply(op::Pow o, Vector<T> x) {
   for (int i = 0; i < lanes<T>; ++i) x[i] = std::pow(x[i], static_cast<T>(o.exponent));

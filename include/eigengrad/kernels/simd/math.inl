@@ -20,6 +20,25 @@ template <class T>
       std::numeric_limits<std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>>::max());
 }
 
+// The compilers' vector extensions have no square root; the instruction is exact to half an ulp.
+template <class T>
+[[gnu::always_inline]] inline Vector<T> vector_sqrt(Vector<T> x) {
+#if defined(__x86_64__)
+  constexpr bool is_float = sizeof(T) == 4;
+  if constexpr (vector_bytes > 16 && is_float)
+    asm("vsqrtps %1, %0" : "=v"(x) : "v"(x));
+  else if constexpr (vector_bytes > 16)
+    asm("vsqrtpd %1, %0" : "=v"(x) : "v"(x));
+  else if constexpr (is_float)
+    asm("sqrtps %1, %0" : "=x"(x) : "x"(x));
+  else
+    asm("sqrtpd %1, %0" : "=x"(x) : "x"(x));
+#else
+  for (int i = 0; i < lanes<T>; ++i) x[i] = std::sqrt(x[i]);
+#endif
+  return x;
+}
+
 // c_0 + c_1 x + ... by Horner's rule.
 template <class T, std::size_t N>
 [[gnu::always_inline]] inline Vector<T> polynomial(Vector<T> x, const double (&c)[N], int terms) {

@@ -1,0 +1,192 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+
+#include "eigengrad/kernels/optimizer.hpp"
+
+using namespace eigengrad;
+
+namespace {
+
+template <class T>
+BasicTensor<T> random(std::mt19937& generator, Index n, double low = -1, double high = 1) {
+  std::uniform_real_distribution<double> uniform(low, high);
+  BasicTensor<T> x = BasicTensor<T>::uninitialized({n});
+  for (T& value : x.mutable_values()) value = static_cast<T>(uniform(generator));
+  return x;
+}
+
+template <class T>
+bool same_bits(const BasicTensor<T>& a, const BasicTensor<T>& b) {
+  return a.shape() == b.shape() &&
+         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(T)) == 0;
+}
+
+constexpr Index sizes[] = {0, 1, 3, 15, 16, 17, 100, 16384, 40003};
+
+template <class T>
+struct AdamState {
+  BasicTensor<T> p, m, v;
+};
+
+/// Runs three steps; the gradients depend on the seed alone.
+template <class T>
+AdamState<T> adam_steps(Index n, kernels::AdamCoefficients c) {
+  std::mt19937 generator(7);
+  AdamState<T> s{random<T>(generator, n), BasicTensor<T>::zeros({n}), BasicTensor<T>::zeros({n})};
+  for (int t = 1; t <= 3; ++t) {
+    c.correction1 = 1 - std::pow(c.beta1, t);
+    c.correction2 = 1 - std::pow(c.beta2, t);
+    kernels::adam_update(s.p, s.m, s.v, random<T>(generator, n), c);
+  }
+  return s;
+}
+
+template <class T>
+void check_adam(Index n, const kernels::AdamCoefficients& c) {
+  CAPTURE(n);
+  const AdamState<T> s = adam_steps<T>(n, c);
+  std::mt19937 generator(7);
+  const BasicTensor<T> start = random<T>(generator, n);
+  std::vector<double> p(start.data(), start.data() + n), m(p.size()), v(p.size());
+  double largest = 0;
+  for (int t = 1; t <= 3; ++t) {
+    const BasicTensor<T> g = random<T>(generator, n);
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      const double gi = g.data()[i];
+      m[i] = c.beta1 * m[i] + (1 - c.beta1) * gi;
+      v[i] = c.beta2 * v[i] + (1 - c.beta2) * gi * gi;
+      p[i] -= c.learning_rate * c.weight_decay * p[i];
+      p[i] -= c.learning_rate * (m[i] / (1 - std::pow(c.beta1, t))) /
+              (std::sqrt(v[i] / (1 - std::pow(c.beta2, t))) + c.epsilon);
+    }
+  }
+  for (Index i = 0; i < n; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    for (double difference : {s.p.data()[i] - p[k], s.m.data()[i] - m[k], s.v.data()[i] - v[k]})
+      largest = difference == difference ? std::max(largest, std::abs(difference)) : HUGE_VAL;
+  }
+  CHECK(largest < (sizeof(T) == 4 ? 4e-7 : 1e-15));
+}
+
+/// A guard value on either side of n values of a tensor's buffer.
+template <class T>
+struct Guarded {
+  std::vector<T> memory;
+  explicit Guarded(const BasicTensor<T>& x) : memory(static_cast<std::size_t>(x.size()) + 2, T(77)) {
+    std::copy(x.data(), x.data() + x.size(), data());
+  }
+  T* data() { return memory.data() + 1; }
+  bool intact() const { return memory.front() == T(77) && memory.back() == T(77); }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("adam_update follows its formulas", T, float, double) {
+  for (Index n : sizes) {
+    check_adam<T>(n, {.learning_rate = 0.01, .beta1 = 0.5, .beta2 = 0.99, .epsilon = 1e-6});
+    check_adam<T>(n, {.learning_rate = 0.01, .epsilon = 1e-3, .weight_decay = 0.3});
+  }
+}
+
+TEST_CASE_TEMPLATE("sgd_update follows its formulas", T, float, double) {
+  std::mt19937 generator(8);
+  for (Index n : sizes)
+    for (int setting = 0; setting < 8; ++setting) {
+      const kernels::SgdCoefficients c{.learning_rate = 0.1,
+                                       .momentum = setting & 1 ? 0.9 : 0.0,
+                                       .weight_decay = setting & 2 ? 0.2 : 0.0,
+                                       .nesterov = (setting & 4) != 0};
+      if (c.nesterov && c.momentum == 0) continue;
+      CAPTURE(n);
+      CAPTURE(setting);
+      BasicTensor<T> p = random<T>(generator, n), b = random<T>(generator, n);
+      const BasicTensor<T> g = random<T>(generator, n), p0 = p, b0 = b;
+      kernels::sgd_update(p, c.momentum > 0 ? &b : nullptr, g, c);
+      double largest = 0;
+      for (Index i = 0; i < n; ++i) {
+        const double d = g.data()[i] + c.weight_decay * p0.data()[i];
+        const double velocity = c.momentum * b0.data()[i] + d;
+        const double expected = p0.data()[i] - c.learning_rate * (c.nesterov       ? d + c.momentum * velocity
+                                                                  : c.momentum > 0 ? velocity
+                                                                                   : d);
+        largest = std::max(largest, std::abs(p.data()[i] - expected));
+        if (c.momentum > 0) largest = std::max(largest, std::abs(b.data()[i] - velocity));
+      }
+      CHECK(largest < (sizeof(T) == 4 ? 4e-7 : 1e-15));
+      if (c.momentum == 0) CHECK(same_bits(b, b0));
+    }
+}
+
+TEST_CASE_TEMPLATE("updates give an element the same bits for any place, and stay inside their arrays", T,
+                   float, double) {
+  std::mt19937 generator(9);
+  const Index n = 67;
+  const BasicTensor<T> p = random<T>(generator, n), m = random<T>(generator, n),
+                       v = random<T>(generator, n, 0, 1), g = random<T>(generator, n);
+  const kernels::AdamCoefficients adam{.correction1 = 0.3, .correction2 = 0.7, .weight_decay = 0.1};
+  const kernels::SgdCoefficients sgd{.momentum = 0.9, .weight_decay = 0.1, .nesterov = true};
+  Guarded<T> p1(p), m1(m), v1(v), p2(p), b2(m), p3(p);
+  kernels::adam_update(p1.data(), m1.data(), v1.data(), g.data(), n, adam);
+  kernels::sgd_update(p2.data(), b2.data(), g.data(), n, sgd);
+  kernels::sgd_update<T>(p3.data(), nullptr, g.data(), n, {.weight_decay = 0.1});
+  for (Index i = 0; i < n; ++i) {
+    T a[] = {p.data()[i], m.data()[i], v.data()[i]}, b[] = {a[0], a[1]}, c = a[0];
+    kernels::adam_update(a, a + 1, a + 2, g.data() + i, 1, adam);
+    kernels::sgd_update(b, b + 1, g.data() + i, 1, sgd);
+    kernels::sgd_update<T>(&c, nullptr, g.data() + i, 1, {.weight_decay = 0.1});
+    REQUIRE(a[0] == p1.data()[i]);
+    REQUIRE(a[1] == m1.data()[i]);
+    REQUIRE(a[2] == v1.data()[i]);
+    REQUIRE(b[0] == p2.data()[i]);
+    REQUIRE(b[1] == b2.data()[i]);
+    REQUIRE(c == p3.data()[i]);
+  }
+  for (const auto& guarded : {p1, m1, v1, p2, b2, p3}) CHECK(guarded.intact());
+}
+
+TEST_CASE_TEMPLATE("sum_of_squares is exact to double and independent of threads", T, float, double) {
+  std::mt19937 generator(10);
+  const int before = thread_count();
+  for (Index n : {Index{0}, Index{1}, Index{5}, Index{31}, Index{32}, Index{16384}, Index{200003}}) {
+    CAPTURE(n);
+    const BasicTensor<T> x = random<T>(generator, n);
+    long double expected = 0;
+    for (T value : x.values()) expected += static_cast<long double>(value) * value;
+    set_thread_count(1);
+    const double sum = kernels::sum_of_squares(x);
+    CHECK(std::abs(sum - static_cast<double>(expected)) <= 1e-15 * 50 * sum);
+    for (int threads : {2, 3}) {
+      set_thread_count(threads);
+      CHECK(kernels::sum_of_squares(x) == sum);
+    }
+  }
+  set_thread_count(before);
+  CHECK(kernels::sum_of_squares(Tensor({2}, {1e30f, 1e30f})) == doctest::Approx(2e60));
+  CHECK(std::isnan(kernels::sum_of_squares(Tensor({2}, {1, std::nanf("")}))));
+}
+
+TEST_CASE("adam_update is independent of threads") {
+  const int before = thread_count();
+  set_thread_count(1);
+  const auto one = adam_steps<float>(100'001, {.weight_decay = 0.01});
+  for (int threads : {2, 3}) {
+    set_thread_count(threads);
+    const auto many = adam_steps<float>(100'001, {.weight_decay = 0.01});
+    CHECK(same_bits(many.p, one.p));
+    CHECK(same_bits(many.m, one.m));
+    CHECK(same_bits(many.v, one.v));
+  }
+  set_thread_count(before);
+}
+
+TEST_CASE("optimiser kernels name the shapes that do not fit") {
+  Tensor p = Tensor::ones({2}), q = Tensor::ones({3});
+  CHECK_THROWS_WITH_AS(
+      kernels::adam_update(p, p, p, q, {}),
+      "adam_update: parameter is [2], m is [2], v is [2], gradient is [3]; they must be equal", Error);
+  CHECK_THROWS_WITH_AS(kernels::sgd_update(p, &q, p, {}),
+                       "sgd_update: parameter is [2], gradient is [2], velocity is [3]; they must be equal",
+                       Error);
+}
