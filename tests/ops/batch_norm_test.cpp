@@ -53,8 +53,10 @@ Naive naive_batch_norm(const Tensor64& x, const Tensor64& gamma, const Tensor64&
 
 TEST_CASE("batch_norm: values, statistics and both orders of gradients with one group and several") {
   Rng rng(41);
-  for (const auto& [shape, groups] :
+  for (const auto& [x_shape, group_count] :
        {std::pair<Shape, Index>{{7, 3}, 1}, {{6, 4}, 2}, {{4, 2, 3, 5}, 1}, {{6, 1, 2, 3}, 3}, {{2, 9}, 1}}) {
+    const Shape shape = x_shape;  // clang 14 captures no structured bindings
+    const Index groups = group_count;
     CAPTURE(to_string(shape));
     CAPTURE(groups);
     const Tensor64 x = random(rng, shape), gamma = random(rng, {shape[-1]}, 0.5, 2),

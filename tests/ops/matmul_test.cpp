@@ -47,12 +47,11 @@ Tensor64 transposed(const Tensor64& a) {
 
 TEST_CASE("matmul: values and both orders of gradients for every transposition") {
   Rng rng(11);
-  for (const auto& [m, k, n] : {std::array<Index, 3>{3, 4, 5}, {1, 7, 2}, {6, 1, 3}, {2, 9, 17}})
+  for (const Shape& extents : {Shape{3, 4, 5}, {1, 7, 2}, {6, 1, 3}, {2, 9, 17}})
     for (bool ta : {false, true})
       for (bool tb : {false, true}) {
-        CAPTURE(m);
-        CAPTURE(k);
-        CAPTURE(n);
+        const Index m = extents[0], k = extents[1], n = extents[2];
+        CAPTURE(to_string(extents));
         CAPTURE(ta);
         CAPTURE(tb);
         const Tensor64 a = random(rng, ta ? Shape{k, m} : Shape{m, k});
