@@ -132,3 +132,16 @@ TEST_CASE("conv2d: the three functions are one trilinear form") {
     CHECK(dot(w, conv2d_weight_gradient(x, dy, c.w, c.options)) == doctest::Approx(form).epsilon(1e-12));
   }
 }
+
+TEST_CASE("conv2d: errors name operation, shapes and rule") {
+  Tape64 tape;
+  const auto zeros = [&](const Shape& shape) { return tape.variable(Tensor64::zeros(shape)); };
+  CHECK_THROWS_WITH_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 4, 2})),
+                       doctest::Contains("conv2d: x is [1, 5, 5, 3], w is [3, 3, 4, 2]"), Error);
+  CHECK_THROWS_WITH_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 3, 2}), zeros({3})),
+                       doctest::Contains("conv2d: bias is [3]"), Error);
+  CHECK_THROWS_WITH_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 3, 2}), {.stride = 0}),
+                       doctest::Contains("conv2d: stride is 0, padding is 0"), Error);
+  CHECK_THROWS_WITH_AS(conv2d(zeros({1, 2, 2, 3}), zeros({3, 3, 3, 2})),
+                       doctest::Contains("the kernel must fit into the padded image"), Error);
+}

@@ -103,4 +103,6 @@ TEST_CASE("conv_transpose2d: errors name shapes, options and rule") {
                        "conv_transpose2d: x is [1, 1, 1, 3], w is [2, 2, 5, 3], padding is 1; the result "
                        "would be empty along axis 1",
                        Error);
+  CHECK_THROWS_WITH_AS(conv_transpose2d(zeros({1, 2, 2, 3}), zeros({4, 4, 5, 3}), zeros({3})),
+                       "conv_transpose2d: bias is [3], w is [4, 4, 5, 3]; bias must be [5]", Error);
 }

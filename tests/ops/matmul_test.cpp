@@ -127,3 +127,17 @@ TEST_CASE("products of tensors without elements") {
   for (double value : none[0].values()) CHECK(value == 0);
   for (double value : none[1].values()) CHECK(value == 0);
 }
+
+TEST_CASE("matmul and linear: errors name operation, shapes and rule") {
+  Tape64 tape;
+  const auto zeros = [&](const Shape& shape) { return tape.variable(Tensor64::zeros(shape)); };
+  CHECK_THROWS_WITH_AS(matmul(zeros({32, 64}), zeros({128, 10})),
+                       "matmul: a is [32, 64], b is [128, 10]; columns of a (64) must equal rows of b (128)",
+                       Error);
+  CHECK_THROWS_WITH_AS(matmul(zeros({2, 3, 4}), zeros({4, 5})),
+                       "matmul: a is [2, 3, 4], b is [4, 5]; both must have rank 2", Error);
+  CHECK_THROWS_WITH_AS(linear(zeros({2, 3}), zeros({4, 5})),
+                       doctest::Contains("linear: x is [2, 3], w is [4, 5]"), Error);
+  CHECK_THROWS_WITH_AS(linear(zeros({2, 3}), zeros({3, 5}), zeros({4})),
+                       "linear: bias is [4], w is [3, 5]; bias must be [5]", Error);
+}

@@ -67,11 +67,13 @@ BasicVar<T> conv_transpose2d(BasicVar<T> x, BasicVar<T> w, ConvTranspose2dOption
 template <class T>
 BasicVar<T> conv_transpose2d(BasicVar<T> x, BasicVar<T> w, BasicVar<T> bias,
                              ConvTranspose2dOptions options = {}) {
+  const Shape shape = conv_transpose2d_shape(x.shape(), w.shape(), options);
+  check(bias.shape() == Shape{shape[3]}, "conv_transpose2d: bias is ", bias.shape(), ", w is ", w.shape(),
+        "; bias must be [", shape[3], "]");
   const Conv2dOptions conv{.stride = options.stride, .padding = options.padding};
   return detail::record_conv_transpose2d(
-      kernels::conv2d_input_gradient(
-          x.value(), w.value(), conv_transpose2d_shape(x.shape(), w.shape(), options), conv, &bias.value()),
-      x, w, conv, pullback(bias, [](BasicVar<T> dy) { return dy; }));
+      kernels::conv2d_input_gradient(x.value(), w.value(), shape, conv, &bias.value()), x, w, conv,
+      pullback(bias, [](BasicVar<T> dy) { return dy; }));
 }
 
 }  // namespace eigengrad

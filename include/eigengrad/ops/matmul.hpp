@@ -85,6 +85,8 @@ BasicVar<T> linear(BasicVar<T> x, BasicVar<T> w) {
 /// y = x w + bias, with bias [N] added inside the product.   dbias = dy summed to [N]; dx, dw as above.
 template <class T>
 BasicVar<T> linear(BasicVar<T> x, BasicVar<T> w, BasicVar<T> bias) {
+  check(bias.shape() == Shape{w.shape().features()}, "linear: bias is ", bias.shape(), ", w is ", w.shape(),
+        "; bias must be [", w.shape().features(), "]");
   return record("linear", kernels::linear(x.value(), w.value(), &bias.value()),
                 pullback(x, [w](BasicVar<T> dy) { return linear_input_gradient(dy, w); }),
                 pullback(w, [x](BasicVar<T> dy) { return linear_weight_gradient(x, dy); }),
