@@ -5,3 +5,5 @@
 #include "eigengrad/kernels/simd/reduce.inl"
 #include "eigengrad/kernels/simd/products.inl"
 #include "eigengrad/kernels/simd/optimizer.inl"
+#include "eigengrad/kernels/simd/softmax.inl"
+#include "eigengrad/kernels/simd/batch_norm.inl"

@@ -1,0 +1,230 @@
+/// Moving elements: permuting axes, joining, cutting, picking by index, and the adjoints of each.
+#pragma once
+
+#include <array>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include "eigengrad/core/parallel.hpp"
+#include "eigengrad/core/tensor.hpp"
+
+namespace eigengrad::kernels {
+
+namespace detail {
+
+/// A shape seen around one axis: [outer, extent, inner].
+struct AxisView {
+  int axis;
+  Index outer = 1, extent, inner = 1;
+  AxisView(const char* name, const Shape& shape, int which) {
+    check(which >= -shape.rank() && which < shape.rank(), name, ": axis ", which,
+          " is out of range for x of shape ", shape);
+    axis = shape.normalize_axis(which);
+    extent = shape[axis];
+    for (int i = 0; i < axis; ++i) outer *= shape[i];
+    for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
+  }
+};
+
+/// `shape` with another extent on one axis.
+inline Shape with_extent(const Shape& shape, int axis, Index extent) {
+  Shape result;
+  for (int i = 0; i < shape.rank(); ++i) result.push_back(i == axis ? extent : shape[i]);
+  return result;
+}
+
+template <class T>
+void copy_run(const T* from, T* to, Index count) {
+  if (count > 0) std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+}
+
+}  // namespace detail
+
+/// y[i_p0, i_p1, ...] = x[i_0, i_1, ...]: axis k of y is axis permutation[k] of x.
+template <class T>
+BasicTensor<T> transpose(const BasicTensor<T>& x, std::span<const int> permutation) {
+  const Shape& shape = x.shape();
+  check(static_cast<int>(permutation.size()) == x.rank(), "transpose: x is ", shape, ", the permutation has ",
+        permutation.size(), " entries; one is needed for each axis");
+  std::array<Index, Shape::max_rank> x_stride = {};
+  Index step = 1;
+  for (int axis = x.rank() - 1; axis >= 0; --axis)
+    x_stride[static_cast<std::size_t>(axis)] = step, step *= shape[axis];
+  std::array<bool, Shape::max_rank> used = {};
+  std::array<Index, Shape::max_rank> stride = {};
+  Shape result_shape;
+  for (int k = 0; k < x.rank(); ++k) {
+    const auto axis =
+        static_cast<std::size_t>(shape.normalize_axis(permutation[static_cast<std::size_t>(k)]));
+    check(!used[axis], "transpose: axis ", axis, " of x of shape ", shape, " is named twice");
+    used[axis] = true;
+    stride[static_cast<std::size_t>(k)] = x_stride[axis];
+    result_shape.push_back(shape[static_cast<int>(axis)]);
+  }
+  BasicTensor<T> y = BasicTensor<T>::uninitialized(result_shape);
+  if (y.size() == 0) return y;
+  const T* const from = x.data();
+  T* const to = y.mutable_data();
+  const int rank = x.rank();
+  const Index columns = rank > 0 ? result_shape[-1] : 1,
+              column_stride = rank > 0 ? stride[static_cast<std::size_t>(rank - 1)] : 1;
+  // Rows of y in blocks of 32, columns in blocks of 32, so that lines of x are used while they are in the
+  // cache.
+  const Index rows = y.size() / columns;
+  parallel_blocks(rows, 32, 2.0 * static_cast<double>(y.size()), [&](Index begin, Index end) {
+    Index offsets[32];
+    for (Index row = begin; row < end; ++row) {
+      Index rest = row, offset = 0;
+      for (int axis = rank - 2; axis >= 0; --axis) {
+        offset += rest % result_shape[axis] * stride[static_cast<std::size_t>(axis)];
+        rest /= result_shape[axis];
+      }
+      offsets[row - begin] = offset;
+    }
+    for (Index first = 0; first < columns; first += 32)
+      for (Index row = begin; row < end; ++row) {
+        const T* const source = from + offsets[row - begin];
+        for (Index j = first; j < std::min(first + 32, columns); ++j)
+          to[row * columns + j] = source[j * column_stride];
+      }
+  });
+  return y;
+}
+
+/// The parts one after the other along `axis`; their other extents must be equal.
+template <class T>
+BasicTensor<T> concatenate(std::span<const BasicTensor<T>> parts, int axis) {
+  check(!parts.empty(), "concatenate: there is nothing to concatenate");
+  const detail::AxisView first("concatenate", parts[0].shape(), axis);
+  Index extent = 0;
+  for (const BasicTensor<T>& part : parts) {
+    check(part.rank() == parts[0].rank() && detail::with_extent(part.shape(), first.axis, 0) ==
+                                                detail::with_extent(parts[0].shape(), first.axis, 0),
+          "concatenate: a part is ", part.shape(), ", the first is ", parts[0].shape(),
+          "; all extents but that of axis ", axis, " must be equal");
+    extent += part.shape()[first.axis];
+  }
+  BasicTensor<T> y = BasicTensor<T>::uninitialized(detail::with_extent(parts[0].shape(), first.axis, extent));
+  T* const to = y.mutable_data();
+  Index begin = 0;
+  for (const BasicTensor<T>& part : parts) {
+    const Index run = part.shape()[first.axis] * first.inner;
+    for (Index o = 0; o < first.outer; ++o)
+      detail::copy_run(part.data() + o * run, to + o * extent * first.inner + begin, run);
+    begin += run;
+  }
+  return y;
+}
+
+/// Elements [begin, end) of one axis.
+template <class T>
+BasicTensor<T> slice(const BasicTensor<T>& x, int axis, Index begin, Index end) {
+  const detail::AxisView view("slice", x.shape(), axis);
+  check(begin >= 0 && begin <= end && end <= view.extent, "slice: [", begin, ", ", end,
+        ") is not within axis ", axis, " of x of shape ", x.shape());
+  BasicTensor<T> y = BasicTensor<T>::uninitialized(detail::with_extent(x.shape(), view.axis, end - begin));
+  T* const to = y.mutable_data();
+  const Index run = (end - begin) * view.inner;
+  for (Index o = 0; o < view.outer; ++o)
+    detail::copy_run(x.data() + (o * view.extent + begin) * view.inner, to + o * run, run);
+  return y;
+}
+
+/// The adjoint of slice: dy at [begin, begin + its extent) of an axis of `extent`, zeros elsewhere.
+template <class T>
+BasicTensor<T> slice_gradient(const BasicTensor<T>& dy, int axis, Index begin, Index extent) {
+  const detail::AxisView view("slice_gradient", dy.shape(), axis);
+  check(begin >= 0 && begin + view.extent <= extent, "slice_gradient: dy is ", dy.shape(),
+        "; it does not fit at ", begin, " of an axis of ", extent);
+  BasicTensor<T> dx = BasicTensor<T>::uninitialized(detail::with_extent(dy.shape(), view.axis, extent));
+  T* to = dx.mutable_data();
+  const Index run = view.extent * view.inner, before = begin * view.inner,
+              after = extent * view.inner - before - run;
+  for (Index o = 0; o < view.outer; ++o, to += before + run + after) {
+    std::fill_n(to, before, T(0));
+    detail::copy_run(dy.data() + o * run, to + before, run);
+    std::fill_n(to + before + run, after, T(0));
+  }
+  return dx;
+}
+
+namespace detail {
+inline void check_indices(const char* name, std::span<const Index> indices, Index extent, const char* what,
+                          const Shape& shape) {
+  for (std::size_t i = 0; i < indices.size(); ++i)
+    check(indices[i] >= 0 && indices[i] < extent, name, ": index ", indices[i], " at position ", i,
+          " is outside [0, ", extent, "), ", what, " ", shape);
+}
+}  // namespace detail
+
+/// The slices of `axis` that `indices` name, in their order: y[.., i, ..] = x[.., indices[i], ..].
+template <class T>
+BasicTensor<T> gather(const BasicTensor<T>& x, std::span<const Index> indices, int axis = 0) {
+  const detail::AxisView view("gather", x.shape(), axis);
+  detail::check_indices("gather", indices, view.extent, "the extent of the axis of x of shape", x.shape());
+  const auto count = static_cast<Index>(indices.size());
+  BasicTensor<T> y = BasicTensor<T>::uninitialized(detail::with_extent(x.shape(), view.axis, count));
+  T* const to = y.mutable_data();
+  parallel_for(view.outer * count, static_cast<double>(y.size()), [&](Index task) {
+    const Index o = task / count, i = indices[static_cast<std::size_t>(task % count)];
+    detail::copy_run(x.data() + (o * view.extent + i) * view.inner, to + task * view.inner, view.inner);
+  });
+  return y;
+}
+
+/// The adjoint of gather: every slice of dy added where it came from, in order, on an axis of `extent`.
+template <class T>
+BasicTensor<T> scatter_add(const BasicTensor<T>& dy, std::span<const Index> indices, int axis, Index extent) {
+  const detail::AxisView view("scatter_add", dy.shape(), axis);
+  check(static_cast<Index>(indices.size()) == view.extent, "scatter_add: dy is ", dy.shape(), "; axis ", axis,
+        " must have ", indices.size(), " elements, one for each index");
+  detail::check_indices("scatter_add", indices, extent, "the extent to scatter to; dy is", dy.shape());
+  BasicTensor<T> dx = BasicTensor<T>::zeros(detail::with_extent(dy.shape(), view.axis, extent));
+  T* const to = dx.mutable_data();
+  for (Index o = 0; o < view.outer; ++o)
+    for (Index i = 0; i < view.extent; ++i) {
+      const T* const from = dy.data() + (o * view.extent + i) * view.inner;
+      T* const target = to + (o * extent + indices[static_cast<std::size_t>(i)]) * view.inner;
+      for (Index k = 0; k < view.inner; ++k) target[k] += from[k];
+    }
+  return dx;
+}
+
+/// One feature of every row: y[r] = x[r, indices[r]]; the last axis vanishes.
+template <class T>
+BasicTensor<T> gather_last(const BasicTensor<T>& x, std::span<const Index> indices) {
+  check(x.rank() >= 1 && static_cast<Index>(indices.size()) == x.rows(), "gather_last: x is ", x.shape(),
+        ", there are ", indices.size(), " indices; one is needed for each of the ", x.rows(), " rows");
+  detail::check_indices("gather_last", indices, x.features(), "the features of x of shape", x.shape());
+  Shape shape;
+  for (int axis = 0; axis + 1 < x.rank(); ++axis) shape.push_back(x.shape()[axis]);
+  BasicTensor<T> y = BasicTensor<T>::uninitialized(shape);
+  T* const to = y.mutable_data();
+  for (Index row = 0; row < x.rows(); ++row)
+    to[row] = x.data()[row * x.features() + indices[static_cast<std::size_t>(row)]];
+  return y;
+}
+
+/// The adjoint of gather_last: zeros but for dx[r, indices[r]] = dy[r].
+template <class T>
+BasicTensor<T> scatter_last(const BasicTensor<T>& dy, std::span<const Index> indices, Index features) {
+  check(static_cast<Index>(indices.size()) == dy.size(), "scatter_last: dy is ", dy.shape(), ", there are ",
+        indices.size(), " indices; they must be as many");
+  detail::check_indices("scatter_last", indices, features, "the features; dy is", dy.shape());
+  Shape shape = dy.shape();
+  shape.push_back(features);
+  BasicTensor<T> dx = BasicTensor<T>::zeros(shape);
+  T* const to = dx.mutable_data();
+  for (Index row = 0; row < dy.size(); ++row)
+    to[row * features + indices[static_cast<std::size_t>(row)]] = dy.data()[row];
+  return dx;
+}
+
+/// Rows of zeros with a one at each index: [count, classes].
+template <class T = float>
+BasicTensor<T> one_hot(std::span<const Index> indices, Index classes) {
+  return scatter_last(BasicTensor<T>::ones({static_cast<Index>(indices.size())}), indices, classes);
+}
+
+}  // namespace eigengrad::kernels

@@ -1,0 +1,130 @@
+/// Softmax and its relatives over the last axis, shifted by the row's largest value: stable for any finite
+/// input.
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "eigengrad/core/parallel.hpp"
+#include "eigengrad/core/tensor.hpp"
+#include "eigengrad/kernels/simd.hpp"
+
+namespace eigengrad::kernels {
+
+namespace detail {
+
+/// body(isa, row) for every row of [rows, features], in parallel.
+template <class Body>
+void for_each_row(Index rows, Index features, double work_per_element, Body body) {
+  const Index rows_at_once = std::max<Index>(1, 4096 / std::max<Index>(features, 1));
+  parallel_blocks(rows, rows_at_once, work_per_element * static_cast<double>(rows * features),
+                  [&](Index begin, Index end) {
+                    dispatch([&](auto isa) {
+                      for (Index row = begin; row < end; ++row) body(isa, row);
+                    });
+                  });
+}
+
+/// The row's largest value, or 0 where that is infinite (a row of -inf, or with an inf).
+template <class T, class Isa>
+T softmax_shift(Isa isa, const T* x, Index n) {
+  const T largest = reduce_run(isa, op::Maximum{}, x, n);
+  return largest - largest == T(0) ? largest : T(0);
+}
+
+template <class T>
+void check_softmax(const char* name, const BasicTensor<T>& x) {
+  check(x.rank() >= 1 && (x.features() > 0 || x.size() == 0), name, ": x is ", x.shape(),
+        "; it needs a last axis");
+}
+
+template <class T>
+void check_same(const char* name, const BasicTensor<T>& dy, const BasicTensor<T>& y) {
+  check(dy.shape() == y.shape(), name, ": dy is ", dy.shape(), ", y is ", y.shape(), "; they must be equal");
+}
+
+}  // namespace detail
+
+/// y_i = exp(x_i) / sum_j exp(x_j). A row of -inf gives NaN.
+template <class T>
+BasicTensor<T> softmax(const BasicTensor<T>& x) {
+  detail::check_softmax("softmax", x);
+  BasicTensor<T> y = BasicTensor<T>::uninitialized(x.shape());
+  T* const to = y.mutable_data();
+  const Index n = x.features();
+  detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
+    const T* const from = x.data() + row * n;
+    T* const result = to + row * n;
+    const T sum = exp_row(isa, from, n, detail::softmax_shift(isa, from, n), result);
+    binary_block(isa, op::Divide{}, result, 1, &sum, 0, result, n);
+  });
+  return y;
+}
+
+/// log sum_j exp(x_j), of the row; the last axis vanishes or stays with extent 1. A row of -inf gives -inf.
+template <class T>
+BasicTensor<T> logsumexp(const BasicTensor<T>& x, bool keep_axis = false) {
+  detail::check_softmax("logsumexp", x);
+  Shape shape;
+  for (int axis = 0; axis + 1 < x.rank(); ++axis) shape.push_back(x.shape()[axis]);
+  if (keep_axis) shape.push_back(1);
+  BasicTensor<T> y = BasicTensor<T>::uninitialized(shape);
+  T* const to = y.mutable_data();
+  const Index n = x.features();
+  detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
+    const T shift = detail::softmax_shift(isa, x.data() + row * n, n);
+    to[row] = shift + std::log(sum_exp_row(isa, x.data() + row * n, n, shift));
+  });
+  return y;
+}
+
+/// y_i = x_i - log sum_j exp(x_j).
+template <class T>
+BasicTensor<T> log_softmax(const BasicTensor<T>& x) {
+  detail::check_softmax("log_softmax", x);
+  BasicTensor<T> y = BasicTensor<T>::uninitialized(x.shape());
+  T* const to = y.mutable_data();
+  const Index n = x.features();
+  detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
+    const T* const from = x.data() + row * n;
+    const T shift = detail::softmax_shift(isa, from, n);
+    // (x - shift) - log(sum): subtracting the large part first keeps the digits of the small one.
+    const T rest = std::log(sum_exp_row(isa, from, n, shift));
+    binary_block(isa, op::Subtract{}, from, 1, &shift, 0, to + row * n, n);
+    binary_block(isa, op::Subtract{}, to + row * n, 1, &rest, 0, to + row * n, n);
+  });
+  return y;
+}
+
+/// dx = y (dy - sum_j dy_j y_j), for y = softmax(x).
+template <class T>
+BasicTensor<T> softmax_gradient(const BasicTensor<T>& dy, const BasicTensor<T>& y) {
+  detail::check_same("softmax_gradient", dy, y);
+  BasicTensor<T> dx = BasicTensor<T>::uninitialized(y.shape());
+  T* const to = dx.mutable_data();
+  const Index n = y.features();
+  detail::for_each_row(y.rows(), n, 4, [&](auto isa, Index row) {
+    const T* const g = dy.data() + row * n;
+    const T* const value = y.data() + row * n;
+    const T dot = dot_row(isa, g, value, n);
+    binary_block(isa, op::Subtract{}, g, 1, &dot, 0, to + row * n, n);
+    binary_block(isa, op::Multiply{}, to + row * n, 1, value, 1, to + row * n, n);
+  });
+  return dx;
+}
+
+/// dx = dy - exp(y) sum_j dy_j, for y = log_softmax(x).
+template <class T>
+BasicTensor<T> log_softmax_gradient(const BasicTensor<T>& dy, const BasicTensor<T>& y) {
+  detail::check_same("log_softmax_gradient", dy, y);
+  BasicTensor<T> dx = BasicTensor<T>::uninitialized(y.shape());
+  T* const to = dx.mutable_data();
+  const Index n = y.features();
+  detail::for_each_row(y.rows(), n, 8, [&](auto isa, Index row) {
+    const T* const g = dy.data() + row * n;
+    subtract_scaled_exp_row(isa, g, y.data() + row * n, n, reduce_run(isa, op::Add{}, g, n), to + row * n);
+  });
+  return dx;
+}
+
+}  // namespace eigengrad::kernels
