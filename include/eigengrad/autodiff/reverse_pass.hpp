@@ -7,6 +7,8 @@
 
 #include "eigengrad/autodiff/broadcast.hpp"
 #include "eigengrad/autodiff/tape.hpp"
+#include "eigengrad/kernels/elementwise.hpp"
+#include "eigengrad/kernels/reduce.hpp"
 
 namespace eigengrad::detail {
 

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "eigengrad/core/tensor.hpp"
+#include "eigengrad/kernels/elementwise.hpp"
 #include "eigengrad/kernels/optimizer.hpp"
 
 namespace eigengrad {
