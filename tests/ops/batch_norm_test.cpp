@@ -120,3 +120,17 @@ TEST_CASE("batch_norm with given statistics: values and both orders of gradients
   CHECK(gradcheck(f, x, gamma, beta));
   CHECK(gradcheck_second_order(f, x, gamma, beta));
 }
+
+TEST_CASE("batch_norm: errors name operation, shapes and rule") {
+  Tape64 tape;
+  const auto zeros = [&](const Shape& shape) { return tape.variable(Tensor64::zeros(shape)); };
+  CHECK_THROWS_WITH_AS(batch_norm(zeros({4, 3}), zeros({2}), zeros({3})),
+                       doctest::Contains("batch_norm: x is [4, 3], gamma is [2], beta is [3]"), Error);
+  CHECK_THROWS_WITH_AS(batch_norm(zeros({4, 3}), zeros({3}), zeros({3}), {.groups = 3}),
+                       doctest::Contains("batch_norm: x is [4, 3], groups is 3"), Error);
+  CHECK_THROWS_WITH_AS(
+      batch_norm(zeros({4, 3}), zeros({3}), zeros({3}), Tensor64::zeros({2}), Tensor64::zeros({3})),
+      "batch_norm: x is [4, 3], gamma is [3], beta is [3], mean is [2], variance is [3]; all but x must be "
+      "[3]",
+      Error);
+}
