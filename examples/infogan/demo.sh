@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# InfoGAN on MNIST from a fresh Debian machine: installs, builds, fetches MNIST, trains, evaluates, reports.
+#
+#   bash examples/infogan/demo.sh            5 epochs
+#   bash examples/infogan/demo.sh --quick    a run of about two minutes
+#
+# Everything else on the command line goes to `infogan_mnist train` (see its --help), for example --epochs 10.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source examples/common/install.sh
+
+length=(--epochs 5)
+run=runs/infogan
+arguments=()
+for argument in "$@"; do
+  case $argument in
+    --quick) length=(--iterations 400) run=runs/infogan-quick ;;
+    -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) arguments+=("$argument") ;;
+  esac
+done
+
+need_packages "to build the program" g++ cmake ninja-build libeigen3-dev libcli11-dev nlohmann-json3-dev libstb-dev
+need_packages "to fetch the data" ca-certificates curl
+
+build=build/demo
+if [ ! -f "$build/build.ninja" ]; then
+  quietly "Configuring" cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DEIGENGRAD_TESTS=OFF
+fi
+quietly "Building infogan_mnist" cmake --build "$build" --target infogan_mnist
+program=$build/examples/infogan/infogan_mnist
+
+data=mnist
+if ! bash examples/common/fetch_data.sh mnist; then
+  data=synthetic
+  echo "MNIST could not be fetched: training on digits that the program draws itself (--data synthetic)."
+fi
+
+# A finished or interrupted run is continued, never overwritten.
+resume=()
+[ ! -f "$run/checkpoint.safetensors" ] || resume=(--resume)
+"$program" train --data "$data" --output "$run" "${length[@]}" "${resume[@]}" ${arguments[@]+"${arguments[@]}"}
+"$program" evaluate --run "$run"
+"$program" report --run "$run"
+echo
+echo "Grids of generated digits: $run/grids"
+echo "The whole run on one page: $run/report.html"

@@ -1,0 +1,72 @@
+/// infogan_mnist: trains InfoGAN, judges it, draws from it and reports on it.
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "infogan/report.hpp"
+#include "infogan/run.hpp"
+#include "infogan/train.hpp"
+
+namespace {
+
+using namespace infogan;
+
+/// Adds one option for every setting, with its default shown.
+void add_settings(CLI::App& command, Settings& settings) {
+  visit_settings(settings, [&](const char* name, auto& field, const char* description) {
+    CLI::Option* option = command.add_option("--" + std::string(name), field, description)->capture_default_str();
+    if constexpr (std::is_same_v<std::remove_reference_t<decltype(field)>, std::vector<Index>>)
+      option->delimiter(',')->allow_extra_args(false);
+  });
+}
+
+/// The settings that the user gave on the command line.
+std::vector<std::string> given_settings(const CLI::App& command, Settings& settings) {
+  std::vector<std::string> names;
+  visit_settings(settings, [&](const char* name, auto&, const char*) {
+    if (command.count("--" + std::string(name)) > 0) names.emplace_back(name);
+  });
+  return names;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("InfoGAN on MNIST, from the primitives of eigengrad");
+  app.require_subcommand(1);
+
+  Settings settings;
+  bool resume = false;
+  CLI::App* const train_command = app.add_subcommand("train", "train, writing checkpoint, metrics and grids");
+  add_settings(*train_command, settings);
+  train_command->add_flag("--resume", resume, "continue the run in --output where it stopped");
+
+  RunOptions run;
+  const auto add_run = [&](const char* name, const char* description) {
+    CLI::App* const command = app.add_subcommand(name, description);
+    command->add_option("--run", run.folder, "folder of the run (train's --output)")->capture_default_str();
+    command->add_option("--data-folder", run.data_folder, "where the data lies, if not where it lay in training");
+    command->add_option("--threads", run.threads, "threads (0: OpenMP's choice)")->check(CLI::Range(0, 1024));
+    return command;
+  };
+  CLI::App* const evaluate_command = add_run("evaluate", "print every figure a run is judged by; writes evaluation.json");
+  CLI::App* const sample_command = add_run("sample", "write images of each code's effect, and random samples");
+  sample_command->add_option("--seed", run.seed, "seed of noise and codes")->capture_default_str();
+  CLI::App* const report_command = add_run("report", "write report.html: settings, curves, grids, figures");
+
+  try {
+    app.parse(argc, argv);
+    if (*train_command) return train(settings, given_settings(*train_command, settings), resume);
+    if (*evaluate_command) return evaluate_run(run);
+    if (*sample_command) return sample_run(run);
+    if (*report_command) return report_run(run);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "infogan_mnist: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

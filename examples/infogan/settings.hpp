@@ -1,0 +1,115 @@
+/// Every hyperparameter of the InfoGAN program with its default, named once for the command line, the checkpoint and
+/// the report.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "eigengrad/core/check.hpp"
+#include "eigengrad/core/shape.hpp"
+
+namespace infogan {
+
+using eigengrad::Index;
+
+/// Defaults: the paper's MNIST setting (Chen et al. 2016, appendix C.1) with the non-saturating loss and N(0, 1) noise.
+struct Settings {
+  // What is trained on what.
+  std::string data = "mnist";
+  std::string data_folder;
+  std::string output = "runs/infogan";
+  // The latent code.
+  std::vector<Index> categorical = {10};
+  Index continuous = 2;
+  Index noise = 62;
+  std::string noise_distribution = "normal";
+  // The objectives.
+  std::string loss = "non-saturating";
+  double lambda_categorical = 1;
+  double lambda_continuous = 0.1;
+  std::string trunk_trained_by = "both";
+  // Optimisation.
+  double learning_rate_d = 2e-4;
+  double learning_rate_g = 1e-3;
+  double learning_rate_q = 2e-4;
+  double beta1 = 0.5;
+  double beta2 = 0.999;
+  Index batch = 128;
+  Index epochs = 5;
+  Index iterations = 0;
+  std::uint64_t seed = 0;
+  int threads = 0;
+
+  Index latent_size() const {
+    Index size = noise + continuous;
+    for (Index classes : categorical) size += classes;
+    return size;
+  }
+  bool saturating() const { return loss == "saturating"; }
+  bool trunk_learns_codes() const { return trunk_trained_by == "both"; }
+};
+
+/// Calls visitor(name, field, description) for every setting, in the order of the help text. `is_training` settings
+/// (all but places and threads) decide the result; they are saved with a checkpoint.
+template <class SettingsType, class Visitor>
+void visit_settings(SettingsType& s, Visitor&& visitor) {
+  visitor("data", s.data, "mnist, fashion, synthetic, or a folder of IDX files");
+  visitor("data-folder", s.data_folder, "where mnist and fashion lie (default: data/ beside the examples)");
+  visitor("output", s.output, "folder for checkpoint, metrics, grids and report");
+  visitor("categorical", s.categorical, "classes of each categorical code, for example 10 or 10,3 (0: none)");
+  visitor("continuous", s.continuous, "number of continuous codes, each U(-1, 1)");
+  visitor("noise", s.noise, "number of noise variables");
+  visitor("noise-distribution", s.noise_distribution, "normal N(0, 1) or uniform U(-1, 1)");
+  visitor("loss", s.loss, "non-saturating, or saturating as in the note");
+  visitor("lambda-categorical", s.lambda_categorical, "weight of the categorical part of L_I");
+  visitor("lambda-continuous", s.lambda_continuous, "weight of the continuous part of L_I");
+  visitor("trunk-trained-by", s.trunk_trained_by, "both (D's loss and L_I) or discriminator (D's loss alone)");
+  visitor("learning-rate-d", s.learning_rate_d, "Adam's learning rate for trunk and discriminator");
+  visitor("learning-rate-g", s.learning_rate_g, "Adam's learning rate for the generator");
+  visitor("learning-rate-q", s.learning_rate_q, "Adam's learning rate for Q's head");
+  visitor("beta1", s.beta1, "Adam's decay of the mean");
+  visitor("beta2", s.beta2, "Adam's decay of the mean square");
+  visitor("batch", s.batch, "images per batch");
+  visitor("epochs", s.epochs, "passes over the training images");
+  visitor("iterations", s.iterations, "training steps; overrides epochs when positive");
+  visitor("seed", s.seed, "seed of everything random");
+  visitor("threads", s.threads, "threads (0: OpenMP's choice); the result does not depend on it");
+}
+
+/// Settings that may change when a run is resumed: places, length and threads.
+inline bool may_change_on_resume(const std::string& name) {
+  return name == "data-folder" || name == "output" || name == "epochs" || name == "iterations" || name == "threads";
+}
+
+/// Throws for values that make no sense, naming the option.
+inline void validate(const Settings& s) {
+  using eigengrad::check;
+  const auto one_of = [](const char* name, const std::string& value, const char* a, const char* b) {
+    check(value == a || value == b, "--", name, " is '", value, "'; it must be ", a, " or ", b);
+  };
+  one_of("noise-distribution", s.noise_distribution, "normal", "uniform");
+  one_of("loss", s.loss, "non-saturating", "saturating");
+  one_of("trunk-trained-by", s.trunk_trained_by, "both", "discriminator");
+  for (Index classes : s.categorical)
+    check(classes >= 2 && classes <= 1000, "--categorical has a code of ", classes, " classes; 2 to 1000 are possible");
+  check(s.continuous >= 0 && s.continuous <= 1000, "--continuous is ", s.continuous, "; 0 to 1000 are possible");
+  check(s.noise >= 0 && s.noise <= 100'000, "--noise is ", s.noise, "; 0 to 100000 are possible");
+  check(s.latent_size() > 0, "the generator needs an input: codes and noise are all zero");
+  const auto at_least_zero = [](const char* name, double value) {
+    check(value >= 0 && value <= 1e6, "--", name, " is ", value, "; it must lie between 0 and 1e6");
+  };
+  at_least_zero("lambda-categorical", s.lambda_categorical);
+  at_least_zero("lambda-continuous", s.lambda_continuous);
+  at_least_zero("learning-rate-d", s.learning_rate_d);
+  at_least_zero("learning-rate-g", s.learning_rate_g);
+  at_least_zero("learning-rate-q", s.learning_rate_q);
+  check(s.beta1 >= 0 && s.beta1 < 1, "--beta1 is ", s.beta1, "; it must lie in [0, 1)");
+  check(s.beta2 >= 0 && s.beta2 < 1, "--beta2 is ", s.beta2, "; it must lie in [0, 1)");
+  check(s.batch >= 2 && s.batch <= 60'000, "--batch is ", s.batch, "; 2 to 60000 are possible (batch norm needs 2)");
+  check(s.epochs >= 0, "--epochs is ", s.epochs, "; it must not be negative");
+  check(s.iterations >= 0, "--iterations is ", s.iterations, "; it must not be negative");
+  check(s.threads >= 0 && s.threads <= 1024, "--threads is ", s.threads, "; 0 to 1024 are possible");
+}
+
+}  // namespace infogan

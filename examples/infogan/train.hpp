@@ -1,0 +1,209 @@
+/// The train command.
+#pragma once
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/data_set.hpp"
+#include "common/metrics_log.hpp"
+#include "common/progress.hpp"
+#include "infogan/checkpoint.hpp"
+#include "infogan/evaluation.hpp"
+#include "infogan/grids.hpp"
+#include "infogan/trainer.hpp"
+
+namespace infogan {
+
+/// Set by Ctrl-C or a termination request: training stops after the running step. A second one ends the program.
+inline volatile std::sig_atomic_t stop_requested = 0;
+
+class StopOnSignal {
+ public:
+  StopOnSignal() {
+    stop_requested = 0;
+    std::signal(SIGINT, &request);
+    std::signal(SIGTERM, &request);
+  }
+  ~StopOnSignal() {
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+  }
+
+ private:
+  static void request(int signal) {
+    stop_requested = 1;
+    std::signal(signal, SIG_DFL);
+  }
+};
+
+/// The settings to train with: those of the command line, or, resuming, the checkpoint's with what may change
+/// (length, places, threads) taken from the command line where given. Throws where the two contradict each other.
+inline Settings resumed_settings(const Settings& saved, const Settings& command_line,
+                                 const std::vector<std::string>& given) {
+  Settings result = saved;
+  const nlohmann::json wanted = to_json(command_line), stored = to_json(saved);
+  nlohmann::json merged = stored;
+  for (const std::string& name : given) {
+    check(may_change_on_resume(name) || wanted[name] == stored[name], "--", name, " is ", wanted[name].dump(),
+          ", but the run was started with ", stored[name].dump(), "; it can not change on --resume");
+    merged[name] = wanted[name];
+    if (name == "epochs") merged["iterations"] = 0;
+  }
+  merged["output"] = command_line.output;
+  return settings_from_json(merged);
+}
+
+/// Seconds-scale judgement at the end of an epoch: L_I on fresh samples, clustering of the test images.
+inline nlohmann::json epoch_figures(Networks<float>& networks, const Codes& codes, const examples::ImageDataSet& test,
+                                    std::uint64_t seed) {
+  nlohmann::json figures;
+  figures["information"] =
+      evaluate_generated(networks, codes, nn::BatchNormMode::running, seed).information;
+  if (codes.categorical_count() > 0 && !test.labels.empty())
+    figures["clustering"] = to_json(examples::score_clustering(
+        cluster(networks, codes, test.images, nn::BatchNormMode::running), test.labels));
+  return figures;
+}
+
+/// One run of the train command from data set to last checkpoint.
+class TrainingRun {
+ public:
+  TrainingRun(const Settings& settings, const Checkpoint* resumed)
+      : settings_(settings),
+        data_(examples::load_data_set(settings.data, settings.data_folder)),
+        trainer_(settings, {}),
+        cursor_(data_.train.images.shape()[0], settings.batch, settings.seed),
+        grids_(trainer_.codes(), settings, settings.seed),
+        metrics_(settings.output + "/metrics.jsonl", resumed != nullptr ? resumed->iteration() : 0),
+        progress_("iteration") {
+    if (resumed != nullptr) {
+      resumed->restore(trainer_, cursor_);
+      iteration_ = resumed->iteration();
+    }
+    std::filesystem::create_directories(settings.output + "/grids");
+    last_iteration_ = settings.iterations > 0 ? settings.iterations : settings.epochs * cursor_.batches_per_epoch();
+  }
+
+  /// Trains to the end or to Ctrl-C; returns the exit status of the program.
+  int run() {
+    describe();
+    const StopOnSignal signals;
+    progress_.start(iteration_, last_iteration_, settings_.batch);
+    while (iteration_ < last_iteration_ && !stop_requested) step();
+    progress_.finish();
+    if (stop_requested) {
+      save();
+      std::printf("Stopped at iteration %lld; the checkpoint is in %s. Add --resume to go on.\n",
+                  static_cast<long long>(iteration_), settings_.output.c_str());
+      return 130;
+    }
+    if (!saved_) save();
+    return 0;
+  }
+
+ private:
+  void describe() const {
+    std::printf("InfoGAN on %s: %lld images, %lld iterations of %lld, %d threads, %s kernels, output in %s\n",
+                settings_.data.c_str(), static_cast<long long>(data_.train.images.shape()[0]),
+                static_cast<long long>(last_iteration_), static_cast<long long>(settings_.batch), thread_count(),
+                to_string(instruction_set()), settings_.output.c_str());
+    std::fflush(stdout);
+  }
+
+  void step() {
+    const Tensor real = kernels::gather(data_.train.images, cursor_.next());
+    const StepFigures figures = trainer_.step(real);
+    ++iteration_;
+    saved_ = false;
+    record(figures);
+    if (iteration_ == 100 || iteration_ == 200 || iteration_ == 400) write_grids();
+    if (cursor_.position() == cursor_.batches_per_epoch()) end_epoch();
+  }
+
+  void record(const StepFigures& figures) {
+    const Codes& codes = trainer_.codes();
+    std::vector<examples::Figure> line = {{"D", figures.loss_d}, {"G", figures.loss_g}};
+    nlohmann::json json = {{"iteration", iteration_},
+                           {"epoch", cursor_.epoch()},
+                           {"images_per_second", progress_.items_per_second()},
+                           {"loss_d", figures.loss_d},
+                           {"loss_g", figures.loss_g},
+                           {"clamped", figures.clamped}};
+    json["information"] = nlohmann::json::array();
+    for (std::size_t code = 0; code < figures.information.size(); ++code) {
+      json["information"].push_back(figures.information[code]);
+      line.push_back({"L_I(" + codes.name(code) + ")", figures.information[code], codes.entropy(code)});
+    }
+    if (figures.clamped > 0) line.push_back({"clamped", figures.clamped});
+    metrics_.write(json);
+    progress_.update(iteration_, line);
+    check(std::isfinite(figures.loss_d) && std::isfinite(figures.loss_g), "training diverged at iteration ",
+          iteration_, ": D's loss is ", figures.loss_d, ", G's is ", figures.loss_g,
+          "; the last checkpoint is kept, try smaller learning rates");
+  }
+
+  void end_epoch() {
+    const Index epoch = cursor_.epoch() + 1;
+    progress_.pause();
+    write_grids();
+    nlohmann::json figures = epoch_figures(trainer_.networks(), trainer_.codes(), data_.test, settings_.seed);
+    std::string line = "epoch " + std::to_string(epoch) + ":";
+    const auto add = [&line](const std::string& name, double value) {
+      char text[64];
+      std::snprintf(text, sizeof text, " %s %.4f", name.c_str(), value);
+      line += text;
+    };
+    for (std::size_t code = 0; code < trainer_.codes().count(); ++code)
+      add("L_I(" + trainer_.codes().name(code) + ")", figures["information"][code]);
+    if (figures.contains("clustering"))
+      for (const char* name : {"accuracy", "nmi", "purity"}) add(name, figures["clustering"][name]);
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+    metrics_.write({{"iteration", iteration_}, {"epoch_end", epoch}, {"evaluation", figures}});
+    save();
+    progress_.resume();
+  }
+
+  void write_grids() {
+    char name[32];
+    std::snprintf(name, sizeof name, "%06lld", static_cast<long long>(iteration_));
+    grids_.write(trainer_.networks(), settings_.output + "/grids", name);
+  }
+
+  void save() {
+    save_checkpoint(settings_.output + "/" + checkpoint_name, settings_, trainer_, cursor_, iteration_);
+    saved_ = true;
+  }
+
+  Settings settings_;
+  examples::DataSets data_;
+  Trainer<float> trainer_;
+  BatchCursor cursor_;
+  CodeGrids grids_;
+  examples::MetricsLog metrics_;
+  examples::ProgressLine progress_;
+  Index iteration_ = 0, last_iteration_ = 0;
+  bool saved_ = true;
+};
+
+/// `given` names the settings on the command line.
+inline int train(const Settings& command_line, const std::vector<std::string>& given, bool resume) {
+  validate(command_line);
+  const std::string path = command_line.output + "/" + checkpoint_name;
+  if (!resume) {
+    check(!std::filesystem::exists(path), path, " is already there; add --resume to go on with that run, or name another --output");
+    if (command_line.threads > 0) set_thread_count(command_line.threads);
+    std::filesystem::create_directories(command_line.output);
+    return TrainingRun(command_line, nullptr).run();
+  }
+  const Checkpoint checkpoint(path);
+  const Settings settings = resumed_settings(checkpoint.settings(), command_line, given);
+  if (settings.threads > 0) set_thread_count(settings.threads);
+  return TrainingRun(settings, &checkpoint).run();
+}
+
+}  // namespace infogan

@@ -1,0 +1,55 @@
+/// All of eigengrad but io/ (whose headers need further libraries), in the order of its layers.
+#pragma once
+
+#include "eigengrad/version.hpp"
+
+#include "eigengrad/core/check.hpp"
+#include "eigengrad/core/shape.hpp"
+#include "eigengrad/core/buffer_pool.hpp"
+#include "eigengrad/core/tensor.hpp"
+#include "eigengrad/core/parallel.hpp"
+#include "eigengrad/core/random.hpp"
+
+#include "eigengrad/kernels/instruction_set.hpp"
+#include "eigengrad/kernels/elementwise.hpp"
+#include "eigengrad/kernels/reduce.hpp"
+#include "eigengrad/kernels/softmax.hpp"
+#include "eigengrad/kernels/layout.hpp"
+#include "eigengrad/kernels/products.hpp"
+#include "eigengrad/kernels/convolution.hpp"
+#include "eigengrad/kernels/batch_norm.hpp"
+#include "eigengrad/kernels/optimizer.hpp"
+
+#include "eigengrad/autodiff/parameter.hpp"
+#include "eigengrad/autodiff/tape.hpp"
+#include "eigengrad/autodiff/gradcheck.hpp"
+
+#include "eigengrad/ops/arithmetic.hpp"
+#include "eigengrad/ops/math.hpp"
+#include "eigengrad/ops/activation.hpp"
+#include "eigengrad/ops/softmax.hpp"
+#include "eigengrad/ops/reduce.hpp"
+#include "eigengrad/ops/shape.hpp"
+#include "eigengrad/ops/index.hpp"
+#include "eigengrad/ops/dropout.hpp"
+#include "eigengrad/ops/matmul.hpp"
+#include "eigengrad/ops/conv2d.hpp"
+#include "eigengrad/ops/conv_transpose2d.hpp"
+#include "eigengrad/ops/batch_norm.hpp"
+
+#include "eigengrad/distributions/bernoulli.hpp"
+#include "eigengrad/distributions/categorical.hpp"
+#include "eigengrad/distributions/normal.hpp"
+#include "eigengrad/distributions/uniform.hpp"
+
+#include "eigengrad/nn/module.hpp"
+#include "eigengrad/nn/init.hpp"
+#include "eigengrad/nn/linear.hpp"
+#include "eigengrad/nn/conv2d.hpp"
+#include "eigengrad/nn/conv_transpose2d.hpp"
+#include "eigengrad/nn/batch_norm.hpp"
+
+#include "eigengrad/optim/sgd.hpp"
+#include "eigengrad/optim/adam.hpp"
+#include "eigengrad/optim/clip.hpp"
+#include "eigengrad/optim/schedules.hpp"
