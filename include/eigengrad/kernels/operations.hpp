@@ -57,6 +57,11 @@ struct ClampGradient {         ///< dy where low <= x <= high
   double low, high;
 };
 
+// Bernoulli with logit l.
+struct BernoulliLogProb {};  ///< (l, x) -> x log sigmoid(l) + (1 - x) log sigmoid(-l)
+struct BernoulliScore {};    ///< (l, x) -> its derivative, x sigmoid(-l) - (1 - x) sigmoid(l) = x - sigmoid(l)
+struct BernoulliEntropy {};  ///< l -> log(1 + e^-|l|) + |l| sigmoid(-|l|)
+
 }  // namespace eigengrad::kernels::op
 
 namespace eigengrad::kernels {

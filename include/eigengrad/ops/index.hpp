@@ -1,4 +1,4 @@
-/// Picking by integer index.
+/// Picking elements by index. Indices are spans of Index; the tape keeps a copy for the reverse pass.
 #pragma once
 
 #include <span>
@@ -8,56 +8,62 @@
 
 namespace eigengrad {
 
-namespace detail {
+template <class T>
+BasicVar<T> gather(BasicVar<T> x, std::span<const Index> indices, int axis = 0);
 
-// The spans of these four are kept by the tape.
+/// dx = zeros with an axis of `extent`, every slice of dy added where its index says: what gather hands back.
+///
+///     d(dy) = gather(g, indices, axis)
 template <class T>
-BasicVar<T> gather_kept(BasicVar<T> x, std::span<const Index> indices, int axis);
-template <class T>
-BasicVar<T> scatter_add_kept(BasicVar<T> dy, std::span<const Index> indices, int axis, Index extent) {
-  return record("scatter_add", kernels::scatter_add(dy.value(), indices, axis, extent),
-                pullback(dy, [=](BasicVar<T> g) { return gather_kept(g, indices, axis); }));
+BasicVar<T> scatter_add(BasicVar<T> dy, std::span<const Index> indices, int axis, Index extent) {
+  BasicTensor<T> dx = kernels::scatter_add(dy.value(), indices, axis, extent);
+  return record(
+      "scatter_add", std::move(dx),
+      pullback(dy, [kept = dy.tape().keep(indices), axis](BasicVar<T> g) { return gather(g, kept, axis); }));
 }
+
+/// y = the slices of `axis` that `indices` name, in their order: y[.., i, ..] = x[.., indices[i], ..].
+///
+///     dx = every slice of dy added where it came from
+///
+/// An embedding table is x [entries, features] with axis 0. Throws for an index outside [0, extent).
 template <class T>
-BasicVar<T> gather_kept(BasicVar<T> x, std::span<const Index> indices, int axis) {
-  return record("gather", kernels::gather(x.value(), indices, axis),
-                pullback(x, [=, extent = x.shape()[axis]](BasicVar<T> dy) {
-                  return scatter_add_kept(dy, indices, axis, extent);
+BasicVar<T> gather(BasicVar<T> x, std::span<const Index> indices, int axis) {
+  BasicTensor<T> y = kernels::gather(x.value(), indices, axis);
+  return record("gather", std::move(y),
+                pullback(x, [kept = x.tape().keep(indices), axis, extent = x.shape()[axis]](BasicVar<T> dy) {
+                  return scatter_add(dy, kept, axis, extent);
                 }));
 }
 
 template <class T>
-BasicVar<T> gather_last_kept(BasicVar<T> x, std::span<const Index> indices);
+BasicVar<T> gather_last(BasicVar<T> x, std::span<const Index> indices);
+
+/// dx[r, indices[r]] = dy[r], 0 elsewhere: what gather_last hands back.   d(dy) = gather_last(g, indices).
 template <class T>
-BasicVar<T> scatter_last_kept(BasicVar<T> dy, std::span<const Index> indices, Index features) {
-  return record("scatter_last", kernels::scatter_last(dy.value(), indices, features),
-                pullback(dy, [=](BasicVar<T> g) { return gather_last_kept(g, indices); }));
-}
-template <class T>
-BasicVar<T> gather_last_kept(BasicVar<T> x, std::span<const Index> indices) {
-  return record("gather_last", kernels::gather_last(x.value(), indices),
-                pullback(x, [=, features = x.shape().features()](BasicVar<T> dy) {
-                  return scatter_last_kept(dy, indices, features);
+BasicVar<T> scatter_last(BasicVar<T> dy, std::span<const Index> indices, Index features) {
+  BasicTensor<T> dx = kernels::scatter_last(dy.value(), indices, features);
+  return record("scatter_last", std::move(dx), pullback(dy, [kept = dy.tape().keep(indices)](BasicVar<T> g) {
+                  return gather_last(g, kept);
                 }));
 }
 
-}  // namespace detail
-
-/// The slices of `axis` that `indices` name: y[.., i, ..] = x[.., indices[i], ..].   dx = every slice of dy
-/// added where it came from. Throws for an index outside the axis.
-template <class T>
-BasicVar<T> gather(BasicVar<T> x, std::span<const Index> indices, int axis = 0) {
-  return detail::gather_kept(x, x.tape().keep(indices), axis);
-}
-
-/// One feature of every row: y[r] = x[r, indices[r]]; the last axis vanishes.   dx = dy there, zeros
-/// elsewhere.
+/// y[r] = x[r, indices[r]], one feature of every row; the last axis vanishes.
+///
+///     dx = dy at the features picked, 0 elsewhere
+///
+/// Throws unless there is one index for each row, inside [0, features).
 template <class T>
 BasicVar<T> gather_last(BasicVar<T> x, std::span<const Index> indices) {
-  return detail::gather_last_kept(x, x.tape().keep(indices));
+  BasicTensor<T> y = kernels::gather_last(x.value(), indices);
+  return record("gather_last", std::move(y),
+                pullback(x, [kept = x.tape().keep(indices), features = x.shape().features()](BasicVar<T> dy) {
+                  return scatter_last(dy, kept, features);
+                }));
 }
 
-/// Rows of zeros with a one at each index, as a tensor [count, classes].
+/// Rows of zeros with a one at each index, [count, classes], as a tensor. Throws for an index outside
+/// [0, classes).
 template <class T = float>
 BasicTensor<T> one_hot(std::span<const Index> indices, Index classes) {
   return kernels::one_hot<T>(indices, classes);

@@ -1,102 +1,117 @@
-/// Operations that move values without changing them.
+/// Shape changes: reshape, flatten, transpose, concatenate, slice.
 #pragma once
 
 #include <array>
 #include <initializer_list>
 #include <span>
-#include <vector>
 
 #include "eigengrad/autodiff/tape.hpp"
 #include "eigengrad/kernels/layout.hpp"
 
 namespace eigengrad {
 
-/// The same values under another shape; one extent may be -1 and is inferred.   dx = dy under x's shape.
-template <class T>
-BasicVar<T> reshape(BasicVar<T> x, std::span<const Index> extents) {
-  return record("reshape", x.value().reshape(extents), pullback(x, [shape = x.shape()](BasicVar<T> dy) {
-                  return reshape(dy, std::span<const Index>(shape.begin(), shape.end()));
-                }));
-}
-template <class T>
-BasicVar<T> reshape(BasicVar<T> x, std::initializer_list<Index> extents) {
-  return reshape(x, std::span<const Index>(extents.begin(), extents.size()));
-}
+/// y = x under another shape of the same size, sharing its values.   dx = dy under x's shape.
 template <class T>
 BasicVar<T> reshape(BasicVar<T> x, const Shape& shape) {
-  return reshape(x, std::span<const Index>(shape.begin(), shape.end()));
+  return record("reshape", x.value().reshape(shape),
+                pullback(x, [from = x.shape()](BasicVar<T> dy) { return reshape(dy, from); }));
+}
+/// The same with a list, in which one extent may be -1: reshape(x, {-1, 28, 28, 1}).
+template <class T>
+BasicVar<T> reshape(BasicVar<T> x, std::initializer_list<Index> extents) {
+  return reshape(x, x.value().reshape(extents).shape());
 }
 
-/// All axes but the first become one: [N, ...] -> [N, features].
+/// y = x as [N, all other axes]. Throws for a scalar.
 template <class T>
 BasicVar<T> flatten(BasicVar<T> x) {
-  check(x.shape().rank() >= 1, "flatten: x is ", x.shape(), "; it needs a first axis");
-  const Index n = x.shape()[0];
-  return reshape(x, {n, n > 0 ? x.size() / n : 0});
+  check(x.shape().rank() >= 1, "flatten: x is a scalar; it needs a first axis");
+  Index features = 1;
+  for (int axis = 1; axis < x.shape().rank(); ++axis) features *= x.shape()[axis];
+  return reshape(x, Shape{x.shape()[0], features});
 }
 
-/// Axis k of y is axis permutation[k] of x.   dx = dy with the inverse permutation.
+namespace detail {
+/// An order of axes, trivially copyable.
+struct Permutation {
+  std::array<int, Shape::max_rank> axes = {};
+  std::size_t rank = 0;
+  std::span<const int> span() const { return {axes.data(), rank}; }
+};
+
+/// 0, 1, ..., rank - 1 with a and b exchanged.
+inline Permutation exchange(int rank, int a, int b) {
+  Permutation order{{}, static_cast<std::size_t>(rank)};
+  for (int k = 0; k < rank; ++k) order.axes[static_cast<std::size_t>(k)] = k == a ? b : k == b ? a : k;
+  return order;
+}
+}  // namespace detail
+
+/// y with axis permutation[k] of x as its axis k.   dx = dy with the inverse permutation.
+///
+/// Throws unless every axis is named once.
 template <class T>
 BasicVar<T> transpose(BasicVar<T> x, std::span<const int> permutation) {
-  BasicTensor<T> value = kernels::transpose(x.value(), permutation);  // checks the permutation
-  std::array<int, Shape::max_rank> inverse = {};
-  const int rank = x.shape().rank();
-  for (int k = 0; k < rank; ++k)
-    inverse[static_cast<std::size_t>(x.shape().normalize_axis(permutation[static_cast<std::size_t>(k)]))] = k;
-  return record("transpose", std::move(value), pullback(x, [inverse, rank](BasicVar<T> dy) {
-                  return transpose(dy, std::span<const int>(inverse.data(), static_cast<std::size_t>(rank)));
-                }));
+  BasicTensor<T> y = kernels::transpose(x.value(), permutation);  // checks the permutation
+  detail::Permutation inverse{{}, permutation.size()};
+  for (int k = 0; k < y.rank(); ++k) {
+    const int axis = y.shape().normalize_axis(permutation[static_cast<std::size_t>(k)]);
+    inverse.axes[static_cast<std::size_t>(axis)] = k;
+  }
+  return record("transpose", std::move(y),
+                pullback(x, [inverse](BasicVar<T> dy) { return transpose(dy, inverse.span()); }));
 }
 template <class T>
 BasicVar<T> transpose(BasicVar<T> x, std::initializer_list<int> permutation) {
-  return transpose(x, std::span<const int>(permutation.begin(), permutation.size()));
+  return transpose(x, std::span(permutation.begin(), permutation.size()));
 }
-/// The two last axes exchanged.
+/// y with the last two axes of x exchanged: every matrix transposed. Throws for fewer axes.
 template <class T>
 BasicVar<T> transpose(BasicVar<T> x) {
   const int rank = x.shape().rank();
   check(rank >= 2, "transpose: x is ", x.shape(), "; it needs two axes");
-  std::array<int, Shape::max_rank> permutation = {};
-  for (int k = 0; k < rank; ++k) permutation[static_cast<std::size_t>(k)] = k;
-  std::swap(permutation[static_cast<std::size_t>(rank - 1)], permutation[static_cast<std::size_t>(rank - 2)]);
-  return transpose(x, std::span<const int>(permutation.data(), static_cast<std::size_t>(rank)));
+  return transpose(x, detail::exchange(rank, rank - 2, rank - 1).span());
 }
 
 template <class T>
-BasicVar<T> slice_gradient(BasicVar<T> dy, int axis, Index begin, Index extent);
+BasicVar<T> slice(BasicVar<T> x, int axis, Index begin, Index end);
 
-/// Elements [begin, end) of one axis.   dx = dy there, zeros elsewhere.
+/// dx = dy at [begin, ...) of an axis of `extent`, 0 elsewhere: what slice hands back.   d(dy) = that slice
+/// of g.
+template <class T>
+BasicVar<T> slice_gradient(BasicVar<T> dy, int axis, Index begin, Index extent) {
+  const Index end = begin + dy.shape()[axis];
+  return record("slice_gradient", kernels::slice_gradient(dy.value(), axis, begin, extent),
+                pullback(dy, [axis, begin, end](BasicVar<T> g) { return slice(g, axis, begin, end); }));
+}
+
+/// y = elements [begin, end) along `axis`.   dx = dy in their place, 0 elsewhere.
+///
+/// Throws unless 0 <= begin <= end <= extent.
 template <class T>
 BasicVar<T> slice(BasicVar<T> x, int axis, Index begin, Index end) {
-  return record("slice", kernels::slice(x.value(), axis, begin, end),
-                pullback(x, [=, extent = x.shape()[axis]](BasicVar<T> dy) {
+  BasicTensor<T> y = kernels::slice(x.value(), axis, begin, end);
+  return record("slice", std::move(y), pullback(x, [axis, begin, extent = x.shape()[axis]](BasicVar<T> dy) {
                   return slice_gradient(dy, axis, begin, extent);
                 }));
 }
 
-/// The adjoint of slice: dy from `begin` on, zeros elsewhere on an axis of `extent`.   Its pullback is slice.
-template <class T>
-BasicVar<T> slice_gradient(BasicVar<T> dy, int axis, Index begin, Index extent) {
-  return record("slice_gradient", kernels::slice_gradient(dy.value(), axis, begin, extent),
-                pullback(dy, [=, count = dy.shape()[axis]](BasicVar<T> g) {
-                  return slice(g, axis, begin, begin + count);
-                }));
-}
-
-/// The parts one after the other along `axis`.   The gradient of each is its slice of dy.
+/// y = the parts one after the other along `axis`.   d(part) = its slice of dy.
+///
+/// Throws for no parts, and unless all extents but that of the axis are equal.
 template <class T>
 BasicVar<T> concatenate(std::span<const BasicVar<T>> parts, int axis) {
-  check(!parts.empty(), "concatenate: there is nothing to concatenate");
   BasicTensorList<T> values;
   values.reserve(parts.size());
-  for (BasicVar<T> part : parts) values.push_back(part.value());
+  for (const BasicVar<T>& part : parts) values.push_back(part.value());
+  BasicTensor<T> joined = kernels::concatenate(std::span<const BasicTensor<T>>(values), axis);
   BasicTape<T>& tape = parts[0].tape();
-  const BasicVar<T> y =
-      tape.record("concatenate", kernels::concatenate(std::span<const BasicTensor<T>>(values), axis));
+  const BasicVar<T> y = tape.record("concatenate", std::move(joined));
   Index begin = 0;
-  for (BasicVar<T> part : parts) {
+  for (const BasicVar<T>& part : parts) {
     const Index end = begin + part.shape()[axis];
-    tape.attach(y, pullback(part, [=](BasicVar<T> dy) { return slice(dy, axis, begin, end); }));
+    tape.attach(y,
+                pullback(part, [axis, begin, end](BasicVar<T> dy) { return slice(dy, axis, begin, end); }));
     begin = end;
   }
   return y;
@@ -104,6 +119,10 @@ BasicVar<T> concatenate(std::span<const BasicVar<T>> parts, int axis) {
 template <class T>
 BasicVar<T> concatenate(std::initializer_list<BasicVar<T>> parts, int axis) {
   return concatenate(std::span<const BasicVar<T>>(parts.begin(), parts.size()), axis);
+}
+template <class T>
+BasicVar<T> concatenate(const BasicVarList<T>& parts, int axis) {
+  return concatenate(std::span<const BasicVar<T>>(parts), axis);
 }
 
 }  // namespace eigengrad

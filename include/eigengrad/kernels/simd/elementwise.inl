@@ -144,6 +144,22 @@ template <class T>
 [[gnu::always_inline]] inline Vector<T> apply(op::ClampGradient o, Vector<T> dy, Vector<T> x) {
   return ((x >= T(o.low)) & (x <= T(o.high))) ? dy : Vector<T>{};
 }
+// Bernoulli with e = e^-|l|: sigmoid(|l|) = 1 / (1 + e) and sigmoid(-|l|) = e / (1 + e), so nothing overflows and
+// nothing cancels.
+template <class T>
+[[gnu::always_inline]] inline Vector<T> apply(op::BernoulliLogProb, Vector<T> l, Vector<T> x) {
+  return (l < T(0) ? x : x - T(1)) * l - log1p_unit<T>(vector_exp<T>(-absolute<T>(l)));
+}
+template <class T>
+[[gnu::always_inline]] inline Vector<T> apply(op::BernoulliScore, Vector<T> l, Vector<T> x) {
+  const Vector<T> e = vector_exp<T>(-absolute<T>(l));
+  return (l < T(0) ? x - (T(1) - x) * e : x * e - (T(1) - x)) / (T(1) + e);
+}
+template <class T>
+[[gnu::always_inline]] inline Vector<T> apply(op::BernoulliEntropy, Vector<T> l) {
+  const Vector<T> magnitude = absolute<T>(l), e = vector_exp<T>(-magnitude);
+  return log1p_unit<T>(e) + magnitude * (e / (T(1) + e));
+}
 
 // y = op(x); y may be x.
 template <class Op, class T>
