@@ -50,7 +50,8 @@ class Checkpoint {
  public:
   explicit Checkpoint(const std::string& path) : path_(path), file_(load_safetensors(path)) {
     const auto found = file_.metadata.find("settings");
-    check(found != file_.metadata.end(), path, ": this is no checkpoint of infogan_mnist; it holds no settings");
+    check(found != file_.metadata.end(), path,
+          ": this is no checkpoint of infogan_mnist; it holds no settings");
     const auto json = nlohmann::json::parse(found->second, nullptr, false);
     check(json.is_object(), path, ": the settings are no JSON object");
     settings_ = settings_from_json(json);
@@ -70,14 +71,16 @@ class Checkpoint {
   /// Restores networks and optimisers only: enough to evaluate and to sample.
   void restore_networks(Trainer<float>& trainer) const {
     for (const auto& item : named_tensors(trainer)) item.assign(file_.get<float>(item.name()));
-    for (const auto& counter : named_counters(trainer)) *counter.value = numbers<std::int64_t>(counter.name, 1)[0];
+    for (const auto& counter : named_counters(trainer))
+      *counter.value = numbers<std::int64_t>(counter.name, 1)[0];
   }
 
  private:
   template <class V>
   std::vector<V> numbers(const std::string& name, std::size_t count) const {
     auto values = file_.get<V>(name);
-    check(values.size() == count, path_, ": \"", name, "\" has ", values.size(), " numbers; ", count, " are needed");
+    check(values.size() == count, path_, ": \"", name, "\" has ", values.size(), " numbers; ", count,
+          " are needed");
     return values;
   }
 

@@ -1,4 +1,5 @@
-/// The latent codes c: their prior, what is sampled from it, and the approximate posterior q(c|x) (note, section 1.4).
+/// The latent codes c: their prior, what is sampled from it, and the approximate posterior q(c|x) (note,
+/// section 1.4).
 #pragma once
 
 #include <cmath>
@@ -17,15 +18,16 @@ using Categories = std::vector<Index, PoolAllocator<Index>>;
 /// A sample of (c, z): the generator's input, and the codes in it.
 template <class T>
 struct Latent {
-  BasicTensor<T> input;             ///< [N, noise + one-hot categorical codes + continuous codes]
-  std::vector<Categories> category; ///< per categorical code, the class of each sample
-  BasicTensor<T> continuous;        ///< [N, continuous codes] in [-1, 1]
+  BasicTensor<T> input;              ///< [N, noise + one-hot categorical codes + continuous codes]
+  std::vector<Categories> category;  ///< per categorical code, the class of each sample
+  BasicTensor<T> continuous;         ///< [N, continuous codes] in [-1, 1]
 };
 
 /// The layout of codes and noise, the prior p(c) p(z), and the entropies of the codes.
 class Codes {
  public:
-  /// log standard deviations of q are clamped here: as std -> 0 the continuous part of L_I has no upper bound.
+  /// log standard deviations of q are clamped here: as std -> 0 the continuous part of L_I has no upper
+  /// bound.
   static constexpr double lowest_log_std = -4, highest_log_std = 2;
 
   explicit Codes(const Settings& settings) : s_(settings) {}
@@ -45,7 +47,9 @@ class Codes {
   double entropy(std::size_t code) const {
     return std::log(is_categorical(code) ? static_cast<double>(classes(code)) : 2.0);
   }
-  double lambda(std::size_t code) const { return is_categorical(code) ? s_.lambda_categorical : s_.lambda_continuous; }
+  double lambda(std::size_t code) const {
+    return is_categorical(code) ? s_.lambda_categorical : s_.lambda_continuous;
+  }
 
   /// N independent samples of the noise and of every code.
   template <class T>

@@ -1,4 +1,5 @@
-/// How a run is judged: L_I and disentanglement on fresh samples, clustering of the test images by argmax q(c_1|x).
+/// How a run is judged: L_I and disentanglement on fresh samples, clustering of the test images by argmax
+/// q(c_1|x).
 #pragma once
 
 #include <optional>
@@ -18,18 +19,20 @@ namespace infogan {
 inline constexpr Index evaluation_batch = 500;
 inline constexpr Index evaluation_samples = 10'000;
 
-/// On fresh samples (c, z): L_I per code, and per continuous code the correlation with two factors of the image.
+/// On fresh samples (c, z): L_I per code, and per continuous code the correlation with two factors of the
+/// image.
 struct GeneratedFigures {
-  std::vector<double> information;         ///< nats
-  std::vector<double> slant_correlation;   ///< per continuous code; NaN where an image factor is constant
+  std::vector<double> information;        ///< nats
+  std::vector<double> slant_correlation;  ///< per continuous code; NaN where an image factor is constant
   std::vector<double> stroke_correlation;
-  double clamped = 0;  ///< share of log standard deviations held by the clamp
+  double clamped = 0;      ///< share of log standard deviations held by the clamp
   Index blank_images = 0;  ///< images without ink, left out of the correlations
 };
 
-/// Running statistics judge each image by itself; batch statistics are those of evaluation_batch images at a time.
-inline GeneratedFigures evaluate_generated(Networks<float>& networks, const Codes& codes, nn::BatchNormMode mode,
-                                           std::uint64_t seed) {
+/// Running statistics judge each image by itself; batch statistics are those of evaluation_batch images at a
+/// time.
+inline GeneratedFigures evaluate_generated(Networks<float>& networks, const Codes& codes,
+                                           nn::BatchNormMode mode, std::uint64_t seed) {
   GeneratedFigures figures;
   figures.information.assign(codes.count(), 0);
   std::vector<std::vector<double>> code_values(static_cast<std::size_t>(codes.continuous_count()));
@@ -45,7 +48,8 @@ inline GeneratedFigures evaluate_generated(Networks<float>& networks, const Code
     if (codes.count() == 0) break;
     const auto log_q = log_posterior(codes, networks.q(networks.trunk(images, mode), mode), latent);
     const auto batch_information = information(codes, log_q);
-    for (std::size_t code = 0; code < codes.count(); ++code) figures.information[code] += batch_information[code];
+    for (std::size_t code = 0; code < codes.count(); ++code)
+      figures.information[code] += batch_information[code];
     figures.clamped += log_q.clamped / batches;
     const Shape& shape = images.shape();
     const Index pixels = shape[1] * shape[2] * shape[3];
@@ -89,7 +93,8 @@ inline std::vector<Index> cluster(Networks<float>& networks, const Codes& codes,
 /// Everything under "evaluation" in the report.
 struct Evaluation {
   GeneratedFigures generated_running, generated_batch;
-  std::optional<examples::ClusteringScores> clustering_running, clustering_batch;  ///< without labels or classes: none
+  std::optional<examples::ClusteringScores> clustering_running,
+      clustering_batch;  ///< without labels or classes: none
 };
 
 inline Evaluation evaluate(Networks<float>& networks, const Codes& codes, const examples::ImageDataSet& test,

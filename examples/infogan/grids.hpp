@@ -46,7 +46,8 @@ class CodeGrids {
     return codes_.is_categorical(code) ? codes_.classes(code) : continuous_columns;
   }
 
-  /// Writes FOLDER/NAME_c1.png, ... one for each code; a GAN without codes gets FOLDER/NAME.png of random samples.
+  /// Writes FOLDER/NAME_c1.png, ... one for each code; a GAN without codes gets FOLDER/NAME.png of random
+  /// samples.
   void write(Networks<float>& networks, const std::string& folder, const std::string& name) const {
     for (std::size_t code = 0; code < codes_.count(); ++code)
       write_png(folder + "/" + name + "_" + codes_.name(code) + ".png",
@@ -56,7 +57,8 @@ class CodeGrids {
     Tape tape;
     const auto evaluating = tape.pause_recording();
     const auto latent = codes_.sample<float>(rows * continuous_columns, rng);
-    const Tensor samples = networks.generator(tape.constant(latent.input), nn::BatchNormMode::running).value();
+    const Tensor samples =
+        networks.generator(tape.constant(latent.input), nn::BatchNormMode::running).value();
     write_png(folder + "/" + name + ".png", image_grid(samples, rows, continuous_columns));
   }
 

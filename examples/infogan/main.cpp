@@ -16,7 +16,8 @@ using namespace infogan;
 /// Adds one option for every setting, with its default shown.
 void add_settings(CLI::App& command, Settings& settings) {
   visit_settings(settings, [&](const char* name, auto& field, const char* description) {
-    CLI::Option* option = command.add_option("--" + std::string(name), field, description)->capture_default_str();
+    CLI::Option* option =
+        command.add_option("--" + std::string(name), field, description)->capture_default_str();
     if constexpr (std::is_same_v<std::remove_reference_t<decltype(field)>, std::vector<Index>>)
       option->delimiter(',')->allow_extra_args(false);
   });
@@ -47,12 +48,15 @@ int main(int argc, char** argv) {
   const auto add_run = [&](const char* name, const char* description) {
     CLI::App* const command = app.add_subcommand(name, description);
     command->add_option("--run", run.folder, "folder of the run (train's --output)")->capture_default_str();
-    command->add_option("--data-folder", run.data_folder, "where the data lies, if not where it lay in training");
+    command->add_option("--data-folder", run.data_folder,
+                        "where the data lies, if not where it lay in training");
     command->add_option("--threads", run.threads, "threads (0: OpenMP's choice)")->check(CLI::Range(0, 1024));
     return command;
   };
-  CLI::App* const evaluate_command = add_run("evaluate", "print every figure a run is judged by; writes evaluation.json");
-  CLI::App* const sample_command = add_run("sample", "write images of each code's effect, and random samples");
+  CLI::App* const evaluate_command =
+      add_run("evaluate", "print every figure a run is judged by; writes evaluation.json");
+  CLI::App* const sample_command =
+      add_run("sample", "write images of each code's effect, and random samples");
   sample_command->add_option("--seed", run.seed, "seed of noise and codes")->capture_default_str();
   CLI::App* const report_command = add_run("report", "write report.html: settings, curves, grids, figures");
 

@@ -1,4 +1,5 @@
-/// The networks of InfoGAN (Chen et al. 2016, appendix C.1): generator G, trunk shared by D and Q, and their heads.
+/// The networks of InfoGAN (Chen et al. 2016, appendix C.1): generator G, trunk shared by D and Q, and their
+/// heads.
 #pragma once
 
 #include <array>
@@ -9,7 +10,8 @@ namespace infogan {
 
 using namespace eigengrad;
 
-/// Sizes of the networks; the defaults are the paper's for MNIST. Images are square, a multiple of 4 pixels wide.
+/// Sizes of the networks; the defaults are the paper's for MNIST. Images are square, a multiple of 4 pixels
+/// wide.
 struct Architecture {
   Index image_size = 28;
   Index channels = 1;
@@ -23,10 +25,15 @@ struct Architecture {
 
 inline constexpr double leak = 0.1;
 /// 4x4 kernels at stride 2 with padding 1 halve an image; transposed they double it.
-inline constexpr nn::Conv2dOptions halving(bool bias) { return {.stride = 2, .padding = 1, .bias = bias}; }
-inline constexpr nn::ConvTranspose2dOptions doubling(bool bias) { return {.stride = 2, .padding = 1, .bias = bias}; }
+inline constexpr nn::Conv2dOptions halving(bool bias) {
+  return {.stride = 2, .padding = 1, .bias = bias};
+}
+inline constexpr nn::ConvTranspose2dOptions doubling(bool bias) {
+  return {.stride = 2, .padding = 1, .bias = bias};
+}
 
-/// Image [N, S, S, C] -> features [N, hidden]. A bias before batch norm would have no effect, so there is none.
+/// Image [N, S, S, C] -> features [N, hidden]. A bias before batch norm would have no effect, so there is
+/// none.
 template <class T>
 struct Trunk {
   using Scalar = T;
@@ -60,8 +67,8 @@ struct Trunk {
   }
 };
 
-/// Features [N, hidden] -> parameters of q(c|x) [N, outputs]: logits of the categorical codes, then the means and the
-/// log standard deviations of the continuous ones.
+/// Features [N, hidden] -> parameters of q(c|x) [N, outputs]: logits of the categorical codes, then the means
+/// and the log standard deviations of the continuous ones.
 template <class T>
 struct QHead {
   using Scalar = T;
@@ -142,7 +149,10 @@ struct Networks {
   Generator<T> generator;
 
   Networks(const Architecture& a, Index latent_size, Index code_outputs, Rng& rng)
-      : trunk(a, rng), discriminator(a.hidden, 1, rng), q(a, code_outputs, rng), generator(a, latent_size, rng) {
+      : trunk(a, rng),
+        discriminator(a.hidden, 1, rng),
+        q(a, code_outputs, rng),
+        generator(a, latent_size, rng) {
     initialize(rng);
   }
 

@@ -50,20 +50,22 @@ inline nlohmann::json to_json(const GeneratedFigures& figures) {
 }
 
 inline nlohmann::json to_json(const Evaluation& evaluation, const Codes& codes, Index iteration) {
-  nlohmann::json json = {{"iteration", iteration},
-                         {"samples", evaluation_samples},
-                         {"generated", {{"running", to_json(evaluation.generated_running)},
-                                        {"batch", to_json(evaluation.generated_batch)}}}};
+  nlohmann::json json = {
+      {"iteration", iteration},
+      {"samples", evaluation_samples},
+      {"generated",
+       {{"running", to_json(evaluation.generated_running)}, {"batch", to_json(evaluation.generated_batch)}}}};
   for (std::size_t code = 0; code < codes.count(); ++code) json["entropy"].push_back(codes.entropy(code));
   if (evaluation.clustering_running)
-    json["clustering"] = {{"running", to_json(*evaluation.clustering_running)},
-                          {"batch", to_json(*evaluation.clustering_batch)}};
+    json["clustering"] = {{"running", examples::to_json(*evaluation.clustering_running)},
+                          {"batch", examples::to_json(*evaluation.clustering_batch)}};
   return json;
 }
 
 /// Prints the figures of an evaluation as tables.
 inline void print(const Evaluation& evaluation, const Codes& codes) {
-  std::printf("On %lld fresh samples          running stat.   batch stat.\n", static_cast<long long>(evaluation_samples));
+  std::printf("On %lld fresh samples          running stat.   batch stat.\n",
+              static_cast<long long>(evaluation_samples));
   for (std::size_t code = 0; code < codes.count(); ++code)
     std::printf("  L_I(%s), of H = %.4f nats %13.4f %13.4f\n", codes.name(code).c_str(), codes.entropy(code),
                 evaluation.generated_running.information[code], evaluation.generated_batch.information[code]);
@@ -93,7 +95,8 @@ inline void print(const Evaluation& evaluation, const Codes& codes) {
 
 inline int evaluate_run(const RunOptions& options) {
   LoadedRun run(options);
-  const std::string& data_folder = options.data_folder.empty() ? run.settings().data_folder : options.data_folder;
+  const std::string& data_folder =
+      options.data_folder.empty() ? run.settings().data_folder : options.data_folder;
   const examples::DataSets data = examples::load_data_set(run.settings().data, data_folder);
   const Evaluation evaluation = evaluate(run.networks(), run.codes(), data.test, run.settings().seed + 1);
   print(evaluation, run.codes());

@@ -1,5 +1,5 @@
-/// Every hyperparameter of the InfoGAN program with its default, named once for the command line, the checkpoint and
-/// the report.
+/// Every hyperparameter of the InfoGAN program with its default, named once for the command line, the
+/// checkpoint and the report.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace infogan {
 
 using eigengrad::Index;
 
-/// Defaults: the paper's MNIST setting (Chen et al. 2016, appendix C.1) with the non-saturating loss and N(0, 1) noise.
+/// Defaults: the paper's MNIST setting (Chen et al. 2016, appendix C.1) with the non-saturating loss and N(0,
+/// 1) noise.
 struct Settings {
   // What is trained on what.
   std::string data = "mnist";
@@ -50,8 +51,8 @@ struct Settings {
   bool trunk_learns_codes() const { return trunk_trained_by == "both"; }
 };
 
-/// Calls visitor(name, field, description) for every setting, in the order of the help text. `is_training` settings
-/// (all but places and threads) decide the result; they are saved with a checkpoint.
+/// Calls visitor(name, field, description) for every setting, in the order of the help text. `is_training`
+/// settings (all but places and threads) decide the result; they are saved with a checkpoint.
 template <class SettingsType, class Visitor>
 void visit_settings(SettingsType& s, Visitor&& visitor) {
   visitor("data", s.data, "mnist, fashion, synthetic, or a folder of IDX files");
@@ -64,7 +65,8 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
   visitor("loss", s.loss, "non-saturating, or saturating as in the note");
   visitor("lambda-categorical", s.lambda_categorical, "weight of the categorical part of L_I");
   visitor("lambda-continuous", s.lambda_continuous, "weight of the continuous part of L_I");
-  visitor("trunk-trained-by", s.trunk_trained_by, "both (D's loss and L_I) or discriminator (D's loss alone)");
+  visitor("trunk-trained-by", s.trunk_trained_by,
+          "both (D's loss and L_I) or discriminator (D's loss alone)");
   visitor("learning-rate-d", s.learning_rate_d, "Adam's learning rate for trunk and discriminator");
   visitor("learning-rate-g", s.learning_rate_g, "Adam's learning rate for the generator");
   visitor("learning-rate-q", s.learning_rate_q, "Adam's learning rate for Q's head");
@@ -79,7 +81,8 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
 
 /// Settings that may change when a run is resumed: places, length and threads.
 inline bool may_change_on_resume(const std::string& name) {
-  return name == "data-folder" || name == "output" || name == "epochs" || name == "iterations" || name == "threads";
+  return name == "data-folder" || name == "output" || name == "epochs" || name == "iterations" ||
+         name == "threads";
 }
 
 /// Throws for values that make no sense, naming the option.
@@ -92,8 +95,10 @@ inline void validate(const Settings& s) {
   one_of("loss", s.loss, "non-saturating", "saturating");
   one_of("trunk-trained-by", s.trunk_trained_by, "both", "discriminator");
   for (Index classes : s.categorical)
-    check(classes >= 2 && classes <= 1000, "--categorical has a code of ", classes, " classes; 2 to 1000 are possible");
-  check(s.continuous >= 0 && s.continuous <= 1000, "--continuous is ", s.continuous, "; 0 to 1000 are possible");
+    check(classes >= 2 && classes <= 1000, "--categorical has a code of ", classes,
+          " classes; 2 to 1000 are possible");
+  check(s.continuous >= 0 && s.continuous <= 1000, "--continuous is ", s.continuous,
+        "; 0 to 1000 are possible");
   check(s.noise >= 0 && s.noise <= 100'000, "--noise is ", s.noise, "; 0 to 100000 are possible");
   check(s.latent_size() > 0, "the generator needs an input: codes and noise are all zero");
   const auto at_least_zero = [](const char* name, double value) {
@@ -106,7 +111,8 @@ inline void validate(const Settings& s) {
   at_least_zero("learning-rate-q", s.learning_rate_q);
   check(s.beta1 >= 0 && s.beta1 < 1, "--beta1 is ", s.beta1, "; it must lie in [0, 1)");
   check(s.beta2 >= 0 && s.beta2 < 1, "--beta2 is ", s.beta2, "; it must lie in [0, 1)");
-  check(s.batch >= 2 && s.batch <= 60'000, "--batch is ", s.batch, "; 2 to 60000 are possible (batch norm needs 2)");
+  check(s.batch >= 2 && s.batch <= 60'000, "--batch is ", s.batch,
+        "; 2 to 60000 are possible (batch norm needs 2)");
   check(s.epochs >= 0, "--epochs is ", s.epochs, "; it must not be negative");
   check(s.iterations >= 0, "--iterations is ", s.iterations, "; it must not be negative");
   check(s.threads >= 0 && s.threads <= 1024, "--threads is ", s.threads, "; 0 to 1024 are possible");

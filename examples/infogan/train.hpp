@@ -18,7 +18,8 @@
 
 namespace infogan {
 
-/// Set by Ctrl-C or a termination request: training stops after the running step. A second one ends the program.
+/// Set by Ctrl-C or a termination request: training stops after the running step. A second one ends the
+/// program.
 inline volatile std::sig_atomic_t stop_requested = 0;
 
 class StopOnSignal {
@@ -41,7 +42,8 @@ class StopOnSignal {
 };
 
 /// The settings to train with: those of the command line, or, resuming, the checkpoint's with what may change
-/// (length, places, threads) taken from the command line where given. Throws where the two contradict each other.
+/// (length, places, threads) taken from the command line where given. Throws where the two contradict each
+/// other.
 inline Settings resumed_settings(const Settings& saved, const Settings& command_line,
                                  const std::vector<std::string>& given) {
   Settings result = saved;
@@ -58,13 +60,12 @@ inline Settings resumed_settings(const Settings& saved, const Settings& command_
 }
 
 /// Seconds-scale judgement at the end of an epoch: L_I on fresh samples, clustering of the test images.
-inline nlohmann::json epoch_figures(Networks<float>& networks, const Codes& codes, const examples::ImageDataSet& test,
-                                    std::uint64_t seed) {
+inline nlohmann::json epoch_figures(Networks<float>& networks, const Codes& codes,
+                                    const examples::ImageDataSet& test, std::uint64_t seed) {
   nlohmann::json figures;
-  figures["information"] =
-      evaluate_generated(networks, codes, nn::BatchNormMode::running, seed).information;
+  figures["information"] = evaluate_generated(networks, codes, nn::BatchNormMode::running, seed).information;
   if (codes.categorical_count() > 0 && !test.labels.empty())
-    figures["clustering"] = to_json(examples::score_clustering(
+    figures["clustering"] = examples::to_json(examples::score_clustering(
         cluster(networks, codes, test.images, nn::BatchNormMode::running), test.labels));
   return figures;
 }
@@ -85,7 +86,8 @@ class TrainingRun {
       iteration_ = resumed->iteration();
     }
     std::filesystem::create_directories(settings.output + "/grids");
-    last_iteration_ = settings.iterations > 0 ? settings.iterations : settings.epochs * cursor_.batches_per_epoch();
+    last_iteration_ =
+        settings.iterations > 0 ? settings.iterations : settings.epochs * cursor_.batches_per_epoch();
   }
 
   /// Trains to the end or to Ctrl-C; returns the exit status of the program.
@@ -109,8 +111,8 @@ class TrainingRun {
   void describe() const {
     std::printf("InfoGAN on %s: %lld images, %lld iterations of %lld, %d threads, %s kernels, output in %s\n",
                 settings_.data.c_str(), static_cast<long long>(data_.train.images.shape()[0]),
-                static_cast<long long>(last_iteration_), static_cast<long long>(settings_.batch), thread_count(),
-                to_string(instruction_set()), settings_.output.c_str());
+                static_cast<long long>(last_iteration_), static_cast<long long>(settings_.batch),
+                thread_count(), to_string(instruction_set()), settings_.output.c_str());
     std::fflush(stdout);
   }
 
@@ -195,7 +197,8 @@ inline int train(const Settings& command_line, const std::vector<std::string>& g
   validate(command_line);
   const std::string path = command_line.output + "/" + checkpoint_name;
   if (!resume) {
-    check(!std::filesystem::exists(path), path, " is already there; add --resume to go on with that run, or name another --output");
+    check(!std::filesystem::exists(path), path,
+          " is already there; add --resume to go on with that run, or name another --output");
     if (command_line.threads > 0) set_thread_count(command_line.threads);
     std::filesystem::create_directories(command_line.output);
     return TrainingRun(command_line, nullptr).run();

@@ -1,4 +1,5 @@
-/// Training: the alternating steps of InfoGAN over a data set, with a state that can be saved and continued exactly.
+/// Training: the alternating steps of InfoGAN over a data set, with a state that can be saved and continued
+/// exactly.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +22,8 @@ struct StepFigures {
   std::vector<double, PoolAllocator<double>> information;  ///< L_I per code in nats, G step
 };
 
-/// Runs through the training images in a new random order each epoch; the order follows from seed and epoch alone.
+/// Runs through the training images in a new random order each epoch; the order follows from seed and epoch
+/// alone.
 class BatchCursor {
  public:
   BatchCursor(Index images, Index batch, std::uint64_t seed) : images_(images), batch_(batch), seed_(seed) {
@@ -42,8 +44,8 @@ class BatchCursor {
     return {order_.data() + position_++ * batch_, static_cast<std::size_t>(batch_)};
   }
   void seek(Index epoch, Index position) {
-    check(epoch >= 0 && position >= 0 && position <= batches_per_epoch(), "data cursor: epoch ", epoch, ", batch ",
-          position, " is not a place in ", batches_per_epoch(), " batches");
+    check(epoch >= 0 && position >= 0 && position <= batches_per_epoch(), "data cursor: epoch ", epoch,
+          ", batch ", position, " is not a place in ", batches_per_epoch(), " batches");
     epoch_ = epoch;
     position_ = position;
     shuffle();
@@ -62,8 +64,8 @@ class BatchCursor {
   std::vector<Index> order_;
 };
 
-/// The networks with their optimisers and random state: what visit() names, with rng(), is all that a later step
-/// depends on, so restoring it continues bit for bit.
+/// The networks with their optimisers and random state: what visit() names, with rng(), is all that a later
+/// step depends on, so restoring it continues bit for bit.
 template <class T>
 class Trainer {
  public:
@@ -83,8 +85,8 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// One step on a batch of real images: generate, improve D and Q on real and generated images, improve G against
-  /// them, on the same generated batch.
+  /// One step on a batch of real images: generate, improve D and Q on real and generated images, improve G
+  /// against them, on the same generated batch.
   StepFigures step(const BasicTensor<T>& real) {
     tape_.clear();
     const Latent<T> latent = codes_.sample<T>(real.shape()[0], rng_);
@@ -115,9 +117,10 @@ class Trainer {
     return {.learning_rate = learning_rate, .beta1 = settings_.beta1, .beta2 = settings_.beta2};
   }
 
-  /// First and third problem in one backward pass: D, the trunk and Q's head. Real and generated images go through
-  /// the trunk together, each half with batch statistics of its own.
-  void discriminator_step(const BasicTensor<T>& real, Var fake, const Latent<T>& latent, StepFigures& figures) {
+  /// First and third problem in one backward pass: D, the trunk and Q's head. Real and generated images go
+  /// through the trunk together, each half with batch statistics of its own.
+  void discriminator_step(const BasicTensor<T>& real, Var fake, const Latent<T>& latent,
+                          StepFigures& figures) {
     const Index n = real.shape()[0];
     const Var images = concatenate({tape_.constant(real), detach(fake)}, 0);
     const Var features = networks_.trunk(images, nn::BatchNormMode::update, 2);
@@ -136,7 +139,8 @@ class Trainer {
     adam_q_.step(all.subspan(adam_d_.parameters().size()));
   }
 
-  /// Second problem: G alone; D and Q are not among the targets, so their weight gradients are never computed.
+  /// Second problem: G alone; D and Q are not among the targets, so their weight gradients are never
+  /// computed.
   void generator_step(Var fake, const Latent<T>& latent, StepFigures& figures) {
     const Var features = networks_.trunk(fake, nn::BatchNormMode::batch);
     const Var logits = networks_.discriminator(features);

@@ -1,0 +1,97 @@
+/// Measurable factors of a stroke image: slant and stroke width; and correlation.
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "eigengrad/core/check.hpp"
+#include "eigengrad/core/shape.hpp"
+
+namespace examples {
+
+using eigengrad::Index;
+
+/// Thins a binary image to lines one pixel wide, in place (nonzero: ink).
+/// Source: Zhang and Suen, "A fast parallel algorithm for thinning digital patterns", CACM 27, 1984.
+inline void thin(std::vector<unsigned char>& image, Index height, Index width) {
+  const auto at = [&](Index y, Index x) -> int {
+    return y >= 0 && y < height && x >= 0 && x < width && image[static_cast<std::size_t>(y * width + x)] != 0;
+  };
+  std::vector<std::size_t> removed;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (int pass = 0; pass < 2; ++pass) {
+      removed.clear();
+      for (Index y = 0; y < height; ++y)
+        for (Index x = 0; x < width; ++x) {
+          if (!at(y, x)) continue;
+          // Neighbours clockwise from the one above.
+          const int p[8] = {at(y - 1, x), at(y - 1, x + 1), at(y, x + 1), at(y + 1, x + 1),
+                            at(y + 1, x), at(y + 1, x - 1), at(y, x - 1), at(y - 1, x - 1)};
+          int neighbours = 0, rises = 0;
+          for (int k = 0; k < 8; ++k) neighbours += p[k], rises += p[k] == 0 && p[(k + 1) % 8] == 1;
+          const bool open = pass == 0 ? p[0] * p[2] * p[4] == 0 && p[2] * p[4] * p[6] == 0
+                                      : p[0] * p[2] * p[6] == 0 && p[0] * p[4] * p[6] == 0;
+          if (neighbours >= 2 && neighbours <= 6 && rises == 1 && open)
+            removed.push_back(static_cast<std::size_t>(y * width + x));
+        }
+      for (std::size_t i : removed) image[i] = 0;
+      changed |= !removed.empty();
+    }
+  }
+}
+
+/// What is measured of an image.
+struct ImageFactors {
+  double slant;         ///< mu11 / mu02 of the grey values: pixels to the right for each pixel down
+  double stroke_width;  ///< sum of the grey values divided by the pixels of the skeleton at threshold 1/2
+};
+
+/// Slant and stroke width of a grey image [height, width] in [0, 1]; nothing for one without ink or of a
+/// single row.
+inline std::optional<ImageFactors> measure_factors(const float* pixels, Index height, Index width) {
+  double ink = 0, sum_x = 0, sum_y = 0;
+  for (Index y = 0; y < height; ++y)
+    for (Index x = 0; x < width; ++x) {
+      const double value = pixels[y * width + x];
+      ink += value;
+      sum_x += value * static_cast<double>(x);
+      sum_y += value * static_cast<double>(y);
+    }
+  if (!(ink > 0)) return std::nullopt;
+  double mu11 = 0, mu02 = 0;
+  std::vector<unsigned char> binary(static_cast<std::size_t>(height * width));
+  for (Index y = 0; y < height; ++y)
+    for (Index x = 0; x < width; ++x) {
+      const double dy = static_cast<double>(y) - sum_y / ink, dx = static_cast<double>(x) - sum_x / ink;
+      mu11 += pixels[y * width + x] * dx * dy;
+      mu02 += pixels[y * width + x] * dy * dy;
+      binary[static_cast<std::size_t>(y * width + x)] = pixels[y * width + x] > 0.5F;
+    }
+  thin(binary, height, width);
+  Index skeleton = 0;
+  for (unsigned char pixel : binary) skeleton += pixel;
+  if (skeleton == 0 || !(mu02 > 0)) return std::nullopt;
+  return ImageFactors{mu11 / mu02, ink / static_cast<double>(skeleton)};
+}
+
+/// Pearson's correlation; NaN where one side is constant or there are fewer than two pairs.
+inline double correlation(std::span<const double> a, std::span<const double> b) {
+  eigengrad::check(a.size() == b.size(), "correlation: ", a.size(), " and ", b.size(),
+                   " values; they must be pairs");
+  const auto n = static_cast<double>(a.size());
+  double mean_a = 0, mean_b = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) mean_a += a[i] / n, mean_b += b[i] / n;
+  double aa = 0, bb = 0, ab = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    aa += (a[i] - mean_a) * (a[i] - mean_a);
+    bb += (b[i] - mean_b) * (b[i] - mean_b);
+    ab += (a[i] - mean_a) * (b[i] - mean_b);
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace examples
