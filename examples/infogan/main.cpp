@@ -16,10 +16,12 @@ using namespace infogan;
 /// Adds one option for every setting, with its default shown.
 void add_settings(CLI::App& command, Settings& settings) {
   visit_settings(settings, [&](const char* name, auto& field, const char* description) {
-    CLI::Option* option =
-        command.add_option("--" + std::string(name), field, description)->capture_default_str();
+    CLI::Option* const option = command.add_option("--" + std::string(name), field, description);
+    option->capture_default_str();
     if constexpr (std::is_same_v<std::remove_reference_t<decltype(field)>, std::vector<Index>>)
       option->delimiter(',')->allow_extra_args(false);
+    else
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // scripts may set defaults before
   });
 }
 
@@ -62,6 +64,7 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+    std::erase(settings.categorical, 0);  // 0 stands for no categorical code
     if (*train_command) return train(settings, given_settings(*train_command, settings), resume);
     if (*evaluate_command) return evaluate_run(run);
     if (*sample_command) return sample_run(run);

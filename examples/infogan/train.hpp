@@ -79,13 +79,13 @@ class TrainingRun {
         trainer_(settings, {}),
         cursor_(data_.train.images.shape()[0], settings.batch, settings.seed),
         grids_(trainer_.codes(), settings, settings.seed),
-        metrics_(settings.output + "/metrics.jsonl", resumed != nullptr ? resumed->iteration() : 0),
+        metrics_(made_folder(settings.output) + "/metrics.jsonl",
+                 resumed != nullptr ? resumed->iteration() : 0),
         progress_("iteration") {
     if (resumed != nullptr) {
       resumed->restore(trainer_, cursor_);
       iteration_ = resumed->iteration();
     }
-    std::filesystem::create_directories(settings.output + "/grids");
     last_iteration_ =
         settings.iterations > 0 ? settings.iterations : settings.epochs * cursor_.batches_per_epoch();
   }
@@ -108,6 +108,12 @@ class TrainingRun {
   }
 
  private:
+  /// Made only now that settings and data are known to be good.
+  static const std::string& made_folder(const std::string& folder) {
+    std::filesystem::create_directories(folder + "/grids");
+    return folder;
+  }
+
   void describe() const {
     std::printf("InfoGAN on %s: %lld images, %lld iterations of %lld, %d threads, %s kernels, output in %s\n",
                 settings_.data.c_str(), static_cast<long long>(data_.train.images.shape()[0]),
@@ -200,7 +206,6 @@ inline int train(const Settings& command_line, const std::vector<std::string>& g
     check(!std::filesystem::exists(path), path,
           " is already there; add --resume to go on with that run, or name another --output");
     if (command_line.threads > 0) set_thread_count(command_line.threads);
-    std::filesystem::create_directories(command_line.output);
     return TrainingRun(command_line, nullptr).run();
   }
   const Checkpoint checkpoint(path);

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# The program from outside: a resumed run continues bit for bit, Ctrl-C saves, rubbish gives a clear error and harms nothing.
+#   infogan_program_test.sh PROGRAM FOLDER
+set -euo pipefail
+program=$1
+folder=$2
+rm -rf "$folder"
+mkdir -p "$folder"
+cd "$folder"
+# Small enough to run in seconds: few images of an own data set would need files, so the drawn digits serve.
+common=(--data synthetic --batch 16 --threads 2 --seed 5)
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+# refuses TEXT COMMAND...: the command must fail with TEXT in what it prints.
+refuses() {
+  local text=$1 output
+  shift
+  if output=$("$@" 2>&1); then fail "expected an error: $*"; fi
+  [[ $output == *"$text"* ]] || fail "'$*' printed '$output', not '$text'"
+}
+
+"$program" train "${common[@]}" --iterations 8 --output whole >whole.log
+"$program" train "${common[@]}" --iterations 3 --output parts >parts.log
+"$program" train "${common[@]}" --iterations 8 --output parts --resume --threads 1 >>parts.log
+python3 - <<'END' || fail "the resumed run differs from the unbroken one"
+import json, struct, sys
+def load(path):
+    data = open(path, 'rb').read()
+    length = struct.unpack('<Q', data[:8])[0]
+    header = json.loads(data[8:8 + length])
+    header.pop('__metadata__')
+    return {n: data[8 + length + e['data_offsets'][0]:8 + length + e['data_offsets'][1]] for n, e in header.items()}
+a, b = load('whole/checkpoint.safetensors'), load('parts/checkpoint.safetensors')
+sys.exit(a != b)
+END
+diff <(sed 's/"images_per_second":[^,]*,//' whole/metrics.jsonl) <(sed 's/"images_per_second":[^,]*,//' parts/metrics.jsonl) \
+  >/dev/null || fail "the metrics of the resumed run differ"
+
+# Ctrl-C (here: SIGTERM, since a shell without job control gives its background jobs no SIGINT) saves a checkpoint.
+"$program" train "${common[@]}" --iterations 100000 --output stopped >stopped.log &
+pid=$!
+for _ in $(seq 100); do [ -s stopped/metrics.jsonl ] && break; sleep 0.2; done
+kill -TERM "$pid"
+status=0
+wait "$pid" || status=$?
+[ "$status" -eq 130 ] || fail "stopping gave exit status $status, not 130"
+grep -q "Add --resume to go on" stopped.log || fail "stopping did not say how to go on"
+"$program" sample --run stopped --seed 3 >/dev/null
+[ -s stopped/samples/seed3_c1.png ] || fail "no sample was written"
+"$program" report --run stopped >/dev/null
+grep -q "No figures yet" stopped/report.html || fail "the report does not say that figures are missing"
+
+refuses "add --resume" "$program" train "${common[@]}" --iterations 3 --output whole
+refuses "cannot be opened" "$program" train "${common[@]}" --output nothing-there --resume
+refuses "it can not change on --resume" "$program" train --seed 6 --output whole --resume
+refuses "--batch is 1" "$program" train --batch 1 --output x
+refuses "--loss is 'wild'" "$program" train --loss wild --output x
+refuses "--categorical has a code of 1 classes" "$program" train --categorical 10,1 --output x
+refuses "data set" "$program" train --data no-such-folder --output x
+refuses "--bogus" "$program" train --bogus
+refuses "subcommand" "$program"
+head -c 100000 whole/checkpoint.safetensors >truncated.safetensors
+mkdir broken
+cp truncated.safetensors broken/checkpoint.safetensors
+refuses "load_safetensors" "$program" evaluate --run broken
+refuses "cannot be opened" "$program" evaluate --run nothing-there
+[ ! -e x ] || fail "a refused run left a folder behind"
+
+# Other shapes of code, the note's loss, and the trunk left to D.
+"$program" train "${common[@]}" --iterations 2 --categorical 4,3 --continuous 1 --noise 8 --noise-distribution uniform \
+  --loss saturating --trunk-trained-by discriminator --output codes >/dev/null
+"$program" train "${common[@]}" --iterations 2 --categorical 0 --continuous 0 --output plain >/dev/null
+echo "1 passed, 0 failed"
