@@ -75,7 +75,7 @@ class Trainer {
       : settings_(settings),
         codes_(settings),
         rng_(settings.seed),
-        networks_(architecture, codes_.latent_size(), codes_.outputs(), rng_),
+        networks_(architecture, codes_.latent_size(), std::max<Index>(codes_.outputs(), 1), rng_),
         adam_d_(parameters(networks_.trunk, networks_.discriminator), adam_options(settings.learning_rate_d)),
         adam_q_(parameters(networks_.q), adam_options(settings.learning_rate_q)),
         adam_g_(parameters(networks_.generator), adam_options(settings.learning_rate_g)) {
