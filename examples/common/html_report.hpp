@@ -169,8 +169,8 @@ class HtmlReport {
            "th,td{padding:.25rem .7rem;text-align:left;border-bottom:1px solid var(--line)}"
            "td+td,th+th{text-align:right}tbody tr:hover{background:var(--soft)}"
            ".matrix td,.matrix th{text-align:right;padding:.25rem .5rem}"
-           ".gallery{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0}"
-           "img{image-rendering:pixelated;max-width:100%;border-radius:4px;background:#000}"
+           ".gallery{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;width:19rem}"
+           "img{image-rendering:pixelated;width:100%;border-radius:4px;background:#000}"
            "figcaption{font-size:.85rem;opacity:.75;max-width:19rem}"
            "svg{width:100%;max-width:46rem;height:auto;font-size:12px}svg text{fill:currentColor}"
            "svg .grid{stroke:var(--line)}";

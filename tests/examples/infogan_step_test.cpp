@@ -1,0 +1,140 @@
+// One whole InfoGAN step of a small network in double against PyTorch; golden/make_golden.py made the values.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "eigengrad/io/safetensors.hpp"
+#include "infogan/trainer.hpp"
+
+using namespace infogan;
+
+namespace {
+
+const std::string golden_path = std::string(EIGENGRAD_TEST_DATA) + "/infogan_step.safetensors";
+
+/// Largest difference relative to the largest golden value.
+double error(const BasicTensor<double>& got, const BasicTensor<double>& expected) {
+  REQUIRE(got.shape() == expected.shape());
+  double largest = 0, difference = 0;
+  for (Index i = 0; i < got.size(); ++i) {
+    largest = std::max(largest, std::abs(expected.data()[i]));
+    difference = std::max(difference, std::abs(got.data()[i] - expected.data()[i]));
+  }
+  return difference / std::max(largest, 1e-12);
+}
+
+struct Fixture {
+  SafetensorsFile golden = load_safetensors(golden_path);
+  Settings settings = make_settings();
+  Codes codes{settings};
+  Rng rng{1};
+  Networks<double> networks{{8, 1, {3, 4}, 6, 5}, codes.latent_size(), codes.outputs(), rng};
+  BasicTape<double> tape;
+  Latent<double> latent;
+
+  static Settings make_settings() {
+    Settings settings;
+    settings.categorical = {3};
+    settings.noise = 4;
+    return settings;
+  }
+
+  Fixture() {
+    for (const auto& item : named_parameters(networks)) item.assign(value("parameter." + item.name()));
+    const auto categories = golden.get<std::int64_t>("category");
+    latent.category.emplace_back(categories.begin(), categories.end());
+    latent.continuous = value("continuous");
+    latent.input = codes.assemble(value("noise"), latent);
+  }
+
+  BasicTensor<double> value(const std::string& name) const { return golden.get<double>(name); }
+
+  template <class Module>
+  void check_gradients(const std::string& step, const std::string& prefix, Module& module, BasicVar<double> loss) {
+    const auto named = named_parameters(module);
+    const auto gradients = tape.gradient(loss, parameters(module));
+    for (std::size_t i = 0; i < named.size(); ++i) {
+      CAPTURE(prefix + named[i].name());
+      CHECK(error(gradients[i], value(step + "." + prefix + named[i].name())) < 1e-10);
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "InfoGAN against PyTorch: the latent input and the generated images") {
+  CHECK(error(latent.input, value("latent")) == 0);
+  const auto fake = networks.generator(tape.constant(latent.input), nn::BatchNormMode::batch);
+  CHECK(error(fake.value(), value("fake")) < 1e-12);
+}
+
+TEST_CASE_FIXTURE(Fixture, "InfoGAN against PyTorch: the D step and its Adam update") {
+  const auto images = concatenate({tape.constant(value("real")), tape.constant(value("fake"))}, 0);
+  const auto features = networks.trunk(images, nn::BatchNormMode::batch, 2);
+  const auto logits = networks.discriminator(features);
+  const auto q = networks.q(slice(features, 0, 5, 10), nn::BatchNormMode::batch);
+  CHECK(error(slice(logits, 0, 0, 5).value(), value("real_logit")) < 1e-12);
+  CHECK(error(q.value(), value("q")) < 1e-12);
+
+  const auto loss_d = discriminator_objective(slice(logits, 0, 0, 5), slice(logits, 0, 5, 10));
+  const auto loss_q = code_objective(lambda_log_q(codes, log_posterior(codes, q, latent)));
+  CHECK(error(loss_d.value(), value("loss_d")) < 1e-12);
+  CHECK(error(loss_q.value(), value("loss_q")) < 1e-12);
+  check_gradients("d_step", "trunk.", networks.trunk, loss_d + loss_q);
+  check_gradients("d_step", "discriminator.", networks.discriminator, loss_d + loss_q);
+  check_gradients("d_step", "q.", networks.q, loss_d + loss_q);
+
+  BasicAdam<double> adam(parameters(networks.trunk, networks.discriminator, networks.q),
+                         {.learning_rate = 2e-4, .beta1 = 0.5});
+  adam.step(tape.gradient(loss_d + loss_q, adam.parameters()));
+  for (const auto& item : named_parameters(networks)) {
+    if (item.name().starts_with("generator")) continue;
+    CAPTURE(item.name());
+    CHECK(error(item.value(), value("d_adam." + item.name())) < 1e-9);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "InfoGAN against PyTorch: the G step with both losses") {
+  const auto fake = networks.generator(tape.constant(latent.input), nn::BatchNormMode::batch);
+  const auto features = networks.trunk(fake, nn::BatchNormMode::batch);
+  const auto logits = networks.discriminator(features);
+  const auto log_q = log_posterior(codes, networks.q(features, nn::BatchNormMode::batch), latent);
+  const auto weighted = lambda_log_q(codes, log_q);
+  const auto loss = generator_objective(false, logits, weighted);
+  const auto saturating = generator_objective(true, logits, weighted);
+  CHECK(error((loss + weighted).value(), value("loss_g")) < 1e-12);
+  CHECK(error((saturating + weighted).value(), value("loss_g_saturating")) < 1e-12);
+  check_gradients("g_step", "generator.", networks.generator, loss);
+  check_gradients("g_step_saturating", "generator.", networks.generator, saturating);
+}
+
+TEST_CASE("at D = 1/2 the losses are 2 ln 2, ln 2 and -ln 2") {
+  BasicTape<double> tape;
+  const auto logit = tape.variable(BasicTensor<double>::zeros({4, 1}));
+  const auto none = tape.constant(BasicTensor<double>::scalar(0));
+  CHECK(discriminator_objective(logit, logit).item() == doctest::Approx(1.3863).epsilon(1e-4));
+  CHECK(generator_objective(false, logit, none).item() == doctest::Approx(0.6931).epsilon(1e-4));
+  CHECK(generator_objective(true, logit, none).item() == doctest::Approx(-0.6931).epsilon(1e-4));
+}
+
+TEST_CASE("Q's head alone learns the codes when the trunk belongs to D") {
+  Settings settings;
+  settings.trunk_trained_by = "discriminator";
+  settings.batch = 4;
+  const Architecture small{8, 1, {3, 4}, 6, 5};
+  Settings both = settings;
+  both.trunk_trained_by = "both";
+  Trainer<double> one(settings, small), two(both, small);
+  const auto real = Rng(3).uniform<double>({4, 8, 8, 1}, 0, 1);
+  one.step(real);
+  two.step(real);
+  const auto differs = [](auto& a, auto& b) {
+    const auto left = named_parameters(a), right = named_parameters(b);
+    double difference = 0;
+    for (std::size_t i = 0; i < left.size(); ++i)
+      difference = std::max(difference, (left[i].value().array() - right[i].value().array()).abs().maxCoeff());
+    return difference > 0;
+  };
+  CHECK(differs(one.networks().trunk, two.networks().trunk));
+  CHECK_FALSE(differs(one.networks().q, two.networks().q));
+}
