@@ -73,7 +73,7 @@ BatchNormForward<T> batch_norm(const BasicTensor<T>& x, const BasicTensor<T>& ga
   b.for_each(b.work(2), [&](Index, Index first, Index rows, Index block) {
     T* const mean = means + block * columns;
     dispatch([&](auto isa) {
-      reduce_columns(isa, op::Add{}, x.data() + first * columns, rows, columns, mean);
+      reduce_columns(isa, op::Add{}, x.data() + first * columns, rows, columns, columns, mean);
       for (Index j = 0; j < columns; ++j) mean[j] /= static_cast<T>(rows);
       squared_deviations(isa, x.data() + first * columns, rows, columns, mean, squares + block * columns);
     });

@@ -14,50 +14,57 @@ namespace eigengrad::kernels {
 
 namespace detail {
 
-inline constexpr Index reduce_block = 4096;  // elements of a run that are reduced as one chain
+inline constexpr Index reduce_block = 4096;           // elements of a run that are reduced as one chain
+inline constexpr Index reduce_columns_at_once = 512;  // of a matrix whose columns are reduced
 
-/// [outer, reduced, inner] -> [outer, inner], as contiguous arrays.
+/// y[i] = op over b of parts[i / inner, b, i % inner]: sums in double.
+template <class Op, class T>
+void combine_parts(const T* parts, Index outer, Index blocks, Index inner, T* y) {
+  const double work = static_cast<double>(outer) * static_cast<double>(blocks) * static_cast<double>(inner);
+  parallel_blocks(outer * inner, 1024, work, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const T* const first = parts + i / inner * blocks * inner + i % inner;
+      std::conditional_t<std::is_same_v<Op, op::Add>, double, T> total = first[0];
+      for (Index b = 1; b < blocks; ++b) {
+        const T part = first[b * inner];
+        if constexpr (std::is_same_v<Op, op::Add>)
+          total += static_cast<double>(part);
+        else if (total == total && !(part <= total))
+          total = part;
+      }
+      y[i] = static_cast<T>(total);
+    }
+  });
+}
+
+/// [outer, reduced, inner] -> [outer, inner], as contiguous arrays. A task reduces one block of one run, or,
+/// where inner > 1, of some columns.
 template <class Op, class T>
 void reduce_middle(Op operation, const T* x, Index outer, Index reduced, Index inner, T* y) {
-  const Index block = inner == 1 ? reduce_block : std::max<Index>(64, reduce_block / inner);
-  const Index blocks = std::max<Index>(1, (reduced + block - 1) / block);
+  const Index block = std::max<Index>(inner == 1 ? reduce_block : 64, reduce_block / inner);
+  const Index blocks = (reduced + block - 1) / block;
+  const Index strips = (inner + reduce_columns_at_once - 1) / reduce_columns_at_once;
   const double work = static_cast<double>(outer) * static_cast<double>(reduced) * static_cast<double>(inner);
   std::vector<T, PoolAllocator<T>> scratch;
   if (blocks > 1) scratch.resize(static_cast<std::size_t>(outer * blocks * inner));
   T* const parts = blocks > 1 ? scratch.data() : y;
-  const auto reduce_part = [&](Index task) {
-    const Index o = task / blocks, begin = task % blocks * block, count = std::min(block, reduced - begin);
-    const T* const from = x + (o * reduced + begin) * inner;
+  const Index task_size = std::min(block, reduced) * std::min(inner, reduce_columns_at_once);
+  const Index tasks_at_once = std::max<Index>(1, reduce_block / task_size);
+  parallel_blocks(outer * blocks * strips, tasks_at_once, work, [&](Index begin, Index end) {
     dispatch([&](auto isa) {
-      if (inner == 1)
-        parts[task] = reduce_run(isa, operation, from, count);
-      else
-        reduce_columns(isa, operation, from, count, inner, parts + task * inner);
-    });
-  };
-  const Index tasks = outer * blocks;
-  const Index tasks_at_once =
-      std::max<Index>(1, reduce_block / std::max<Index>(1, std::min(block, reduced) * inner));
-  parallel_blocks(tasks, tasks_at_once, work, [&](Index begin, Index end) {
-    for (Index task = begin; task < end; ++task) reduce_part(task);
-  });
-  if (blocks == 1) return;
-  parallel_blocks(outer * inner, 1024, static_cast<double>(tasks * inner), [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      const T* const first = parts + i / inner * blocks * inner + i % inner;
-      if constexpr (std::is_same_v<Op, op::Add>) {
-        double total = 0;
-        for (Index b = 0; b < blocks; ++b) total += static_cast<double>(first[b * inner]);
-        y[i] = static_cast<T>(total);
-      } else {
-        T total = first[0];
-        for (Index b = 1; b < blocks; ++b)
-          total = total == total && first[b * inner] < total ? total
-                                                             : (total == total ? first[b * inner] : total);
-        y[i] = total;
+      for (Index task = begin; task < end; ++task) {
+        const Index part = task / strips, column = task % strips * reduce_columns_at_once;
+        const Index first = part % blocks * block, count = std::min(block, reduced - first);
+        const T* const from = x + (part / blocks * reduced + first) * inner + column;
+        if (inner == 1)
+          parts[part] = reduce_run(isa, operation, from, count);
+        else
+          reduce_columns(isa, operation, from, count, inner, std::min(reduce_columns_at_once, inner - column),
+                         parts + part * inner + column);
       }
-    }
+    });
   });
+  if (blocks > 1) combine_parts<Op>(parts, outer, blocks, inner, y);
 }
 
 /// Which axes are reduced; throws for axes that are not there or named twice.
@@ -68,7 +75,7 @@ inline std::array<bool, Shape::max_rank> reduced_axes(const char* name, const Sh
     check(axis >= -shape.rank() && axis < shape.rank(), name, ": axis ", axis,
           " is out of range for x of shape ", shape);
     bool& flag = reduced[static_cast<std::size_t>(shape.normalize_axis(axis))];
-    check(!flag, name, ": axis ", axis, " is named twice");
+    check(!flag, name, ": axis ", axis, " of x of shape ", shape, " is named twice");
     flag = true;
   }
   return reduced;
@@ -148,13 +155,15 @@ std::vector<Index, PoolAllocator<Index>> argmax_last(const BasicTensor<T>& x) {
   check(x.features() > 0, "argmax_last: x is ", x.shape(), "; there is no largest of no features");
   std::vector<Index, PoolAllocator<Index>> result(static_cast<std::size_t>(x.rows()));
   const Index features = x.features();
-  for (Index row = 0; row < x.rows(); ++row) {
-    const T* const values = x.data() + row * features;
-    Index best = 0;
-    for (Index j = 1; j < features && values[best] == values[best]; ++j)
-      if (!(values[j] <= values[best])) best = j;
-    result[static_cast<std::size_t>(row)] = best;
-  }
+  parallel_blocks(x.rows(), 256, static_cast<double>(x.size()), [&](Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) {
+      const T* const values = x.data() + row * features;
+      Index best = 0;
+      for (Index j = 1; j < features && values[best] == values[best]; ++j)
+        if (!(values[j] <= values[best])) best = j;
+      result[static_cast<std::size_t>(row)] = best;
+    }
+  });
   return result;
 }
 
