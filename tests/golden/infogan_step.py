@@ -1,4 +1,4 @@
-"""One step of InfoGAN on small networks: losses and gradients of the D and G step, D's parameters after Adam."""
+"""One step of InfoGAN on small networks: losses, gradients of both steps, D's parameters after Adam."""
 
 import numpy as np
 import torch

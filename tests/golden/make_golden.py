@@ -110,7 +110,7 @@ def running_case(rng, shape):
 
 
 def update_case(rng, shape, momentum):
-    """running <- (1 - momentum) running + momentum batch with the unbiased variance of the batch, as PyTorch."""
+    """running <- (1 - momentum) running + momentum batch, with the unbiased variance of the batch."""
     x = normal(rng, *shape, scale=2, shift=0.5)
     mean, variance = normal(rng, shape[-1]), normal(rng, shape[-1]).exp()
     before = {"running_mean": mean.clone(), "running_variance": variance.clone()}
