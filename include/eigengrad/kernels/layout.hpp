@@ -39,54 +39,98 @@ void copy_run(const T* from, T* to, Index count) {
   if (count > 0) std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
 }
 
+/// Copies `count` runs of `run` elements, which start every from_stride and to_stride elements.
+template <class T>
+void copy_runs(const T* from, Index from_stride, T* to, Index to_stride, Index count, Index run) {
+  constexpr Index piece = 1 << 15;
+  const Index pieces = (run + piece - 1) / piece;
+  const Index at_once = std::max<Index>(1, piece / std::max<Index>(run, 1));
+  parallel_blocks(count * pieces, at_once, static_cast<double>(count * run), [=](Index begin, Index end) {
+    for (Index task = begin; task < end; ++task) {
+      const Index i = task / pieces, first = task % pieces * piece;
+      copy_run(from + i * from_stride + first, to + i * to_stride + first, std::min(piece, run - first));
+    }
+  });
+}
+
+/// The axes of a transposed tensor with the distance of their elements in x; axes that lie in x as they do in
+/// the result are one.
+struct TransposedAxes {
+  Shape shape;  // of the result, before axes are joined
+  int rank = 0;
+  std::array<Index, Shape::max_rank> extent = {}, stride = {};
+
+  TransposedAxes(const Shape& x, std::span<const int> permutation) {
+    check(static_cast<int>(permutation.size()) == x.rank(), "transpose: x is ", x, ", the permutation has ",
+          permutation.size(), " entries; one is needed for each axis");
+    std::array<bool, Shape::max_rank> used = {};
+    for (int named : permutation) {
+      check(named >= -x.rank() && named < x.rank(), "transpose: axis ", named,
+            " is out of range for x of shape ", x);
+      const int axis = x.normalize_axis(named);
+      check(!used[static_cast<std::size_t>(axis)], "transpose: axis ", named, " of x of shape ", x,
+            " is named twice");
+      used[static_cast<std::size_t>(axis)] = true;
+      shape.push_back(x[axis]);
+      Index step = 1;
+      for (int i = axis + 1; i < x.rank(); ++i) step *= x[i];
+      append(x[axis], step);
+    }
+  }
+
+  void append(Index count, Index step) {
+    if (count == 1) return;
+    const auto last = static_cast<std::size_t>(rank - 1), next = static_cast<std::size_t>(rank);
+    if (rank > 0 && stride[last] == count * step) {
+      extent[last] *= count;
+      stride[last] = step;
+    } else {
+      extent[next] = count;
+      stride[next] = step;
+      ++rank;
+    }
+  }
+
+  /// Where row `row` of the result begins in x.
+  Index offset(Index row) const {
+    Index offset = 0;
+    for (int i = rank - 2; i >= 0; --i) {
+      const auto axis = static_cast<std::size_t>(i);
+      offset += row % extent[axis] * stride[axis];
+      row /= extent[axis];
+    }
+    return offset;
+  }
+};
+
 }  // namespace detail
 
-/// y[i_p0, i_p1, ...] = x[i_0, i_1, ...]: axis k of y is axis permutation[k] of x.
+/// y[i_p0, i_p1, ...] = x[i_0, i_1, ...]: axis k of y is axis permutation[k] of x. Throws unless every axis
+/// is named once.
 template <class T>
 BasicTensor<T> transpose(const BasicTensor<T>& x, std::span<const int> permutation) {
-  const Shape& shape = x.shape();
-  check(static_cast<int>(permutation.size()) == x.rank(), "transpose: x is ", shape, ", the permutation has ",
-        permutation.size(), " entries; one is needed for each axis");
-  std::array<Index, Shape::max_rank> x_stride = {};
-  Index step = 1;
-  for (int axis = x.rank() - 1; axis >= 0; --axis)
-    x_stride[static_cast<std::size_t>(axis)] = step, step *= shape[axis];
-  std::array<bool, Shape::max_rank> used = {};
-  std::array<Index, Shape::max_rank> stride = {};
-  Shape result_shape;
-  for (int k = 0; k < x.rank(); ++k) {
-    const auto axis =
-        static_cast<std::size_t>(shape.normalize_axis(permutation[static_cast<std::size_t>(k)]));
-    check(!used[axis], "transpose: axis ", axis, " of x of shape ", shape, " is named twice");
-    used[axis] = true;
-    stride[static_cast<std::size_t>(k)] = x_stride[axis];
-    result_shape.push_back(shape[static_cast<int>(axis)]);
-  }
-  BasicTensor<T> y = BasicTensor<T>::uninitialized(result_shape);
-  if (y.size() == 0) return y;
+  const detail::TransposedAxes axes(x.shape(), permutation);
+  if (axes.rank <= 1 || x.size() == 0) return x.reshape(axes.shape);
+  BasicTensor<T> y = BasicTensor<T>::uninitialized(axes.shape);
   const T* const from = x.data();
   T* const to = y.mutable_data();
-  const int rank = x.rank();
-  const Index columns = rank > 0 ? result_shape[-1] : 1,
-              column_stride = rank > 0 ? stride[static_cast<std::size_t>(rank - 1)] : 1;
-  // Rows of y in blocks of 32, columns in blocks of 32, so that lines of x are used while they are in the
-  // cache.
-  const Index rows = y.size() / columns;
-  parallel_blocks(rows, 32, 2.0 * static_cast<double>(y.size()), [&](Index begin, Index end) {
-    Index offsets[32];
-    for (Index row = begin; row < end; ++row) {
-      Index rest = row, offset = 0;
-      for (int axis = rank - 2; axis >= 0; --axis) {
-        offset += rest % result_shape[axis] * stride[static_cast<std::size_t>(axis)];
-        rest /= result_shape[axis];
-      }
-      offsets[row - begin] = offset;
+  const auto last = static_cast<std::size_t>(axes.rank - 1);
+  const Index columns = axes.extent[last], stride = axes.stride[last];
+  // Tiles of 32 rows by 32 columns of y, so that lines of x are used while they are in the cache.
+  constexpr Index tile = 32;
+  parallel_blocks(y.size() / columns, tile, static_cast<double>(y.size()), [&](Index begin, Index end) {
+    Index offsets[tile];
+    for (Index row = begin; row < end; ++row) offsets[row - begin] = axes.offset(row);
+    if (stride == 1) {
+      for (Index row = begin; row < end; ++row)
+        detail::copy_run(from + offsets[row - begin], to + row * columns, columns);
+      return;
     }
-    for (Index first = 0; first < columns; first += 32)
+    for (Index first = 0; first < columns; first += tile)
       for (Index row = begin; row < end; ++row) {
         const T* const source = from + offsets[row - begin];
-        for (Index j = first; j < std::min(first + 32, columns); ++j)
-          to[row * columns + j] = source[j * column_stride];
+        for (Index j = first; j < std::min(first + tile, columns); ++j)
+          to[row * columns + j] = source[j * stride];
       }
   });
   return y;
@@ -110,8 +154,7 @@ BasicTensor<T> concatenate(std::span<const BasicTensor<T>> parts, int axis) {
   Index begin = 0;
   for (const BasicTensor<T>& part : parts) {
     const Index run = part.shape()[first.axis] * first.inner;
-    for (Index o = 0; o < first.outer; ++o)
-      detail::copy_run(part.data() + o * run, to + o * extent * first.inner + begin, run);
+    detail::copy_runs(part.data(), run, to + begin, extent * first.inner, first.outer, run);
     begin += run;
   }
   return y;
@@ -126,8 +169,7 @@ BasicTensor<T> slice(const BasicTensor<T>& x, int axis, Index begin, Index end) 
   BasicTensor<T> y = BasicTensor<T>::uninitialized(detail::with_extent(x.shape(), view.axis, end - begin));
   T* const to = y.mutable_data();
   const Index run = (end - begin) * view.inner;
-  for (Index o = 0; o < view.outer; ++o)
-    detail::copy_run(x.data() + (o * view.extent + begin) * view.inner, to + o * run, run);
+  detail::copy_runs(x.data() + begin * view.inner, view.extent * view.inner, to, run, view.outer, run);
   return y;
 }
 
@@ -135,26 +177,29 @@ BasicTensor<T> slice(const BasicTensor<T>& x, int axis, Index begin, Index end) 
 template <class T>
 BasicTensor<T> slice_gradient(const BasicTensor<T>& dy, int axis, Index begin, Index extent) {
   const detail::AxisView view("slice_gradient", dy.shape(), axis);
-  check(begin >= 0 && begin + view.extent <= extent, "slice_gradient: dy is ", dy.shape(),
-        "; it does not fit at ", begin, " of an axis of ", extent);
+  check(begin >= 0 && view.extent <= extent && begin <= extent - view.extent, "slice_gradient: dy is ",
+        dy.shape(), "; it does not fit at ", begin, " of an axis of ", extent);
   BasicTensor<T> dx = BasicTensor<T>::uninitialized(detail::with_extent(dy.shape(), view.axis, extent));
-  T* to = dx.mutable_data();
-  const Index run = view.extent * view.inner, before = begin * view.inner,
-              after = extent * view.inner - before - run;
-  for (Index o = 0; o < view.outer; ++o, to += before + run + after) {
-    std::fill_n(to, before, T(0));
-    detail::copy_run(dy.data() + o * run, to + before, run);
-    std::fill_n(to + before + run, after, T(0));
-  }
+  T* const to = dx.mutable_data();
+  const Index run = view.extent * view.inner, whole = extent * view.inner, before = begin * view.inner;
+  const Index at_once = std::max<Index>(1, 4096 / std::max<Index>(whole, 1));
+  parallel_blocks(view.outer, at_once, static_cast<double>(dx.size()), [&](Index first, Index last) {
+    for (Index o = first; o < last; ++o) {
+      T* const row = to + o * whole;
+      std::fill_n(row, before, T(0));
+      detail::copy_run(dy.data() + o * run, row + before, run);
+      std::fill(row + before + run, row + whole, T(0));
+    }
+  });
   return dx;
 }
 
 namespace detail {
-inline void check_indices(const char* name, std::span<const Index> indices, Index extent, const char* what,
-                          const Shape& shape) {
+template <class... What>
+void check_indices(const char* name, std::span<const Index> indices, Index extent, const What&... what) {
   for (std::size_t i = 0; i < indices.size(); ++i)
     check(indices[i] >= 0 && indices[i] < extent, name, ": index ", indices[i], " at position ", i,
-          " is outside [0, ", extent, "), ", what, " ", shape);
+          " is outside [0, ", extent, "), ", what...);
 }
 }  // namespace detail
 
@@ -162,7 +207,7 @@ inline void check_indices(const char* name, std::span<const Index> indices, Inde
 template <class T>
 BasicTensor<T> gather(const BasicTensor<T>& x, std::span<const Index> indices, int axis = 0) {
   const detail::AxisView view("gather", x.shape(), axis);
-  detail::check_indices("gather", indices, view.extent, "the extent of the axis of x of shape", x.shape());
+  detail::check_indices("gather", indices, view.extent, "axis ", view.axis, " of x of shape ", x.shape());
   const auto count = static_cast<Index>(indices.size());
   BasicTensor<T> y = BasicTensor<T>::uninitialized(detail::with_extent(x.shape(), view.axis, count));
   T* const to = y.mutable_data();
@@ -179,15 +224,20 @@ BasicTensor<T> scatter_add(const BasicTensor<T>& dy, std::span<const Index> indi
   const detail::AxisView view("scatter_add", dy.shape(), axis);
   check(static_cast<Index>(indices.size()) == view.extent, "scatter_add: dy is ", dy.shape(), "; axis ", axis,
         " must have ", indices.size(), " elements, one for each index");
-  detail::check_indices("scatter_add", indices, extent, "the extent to scatter to; dy is", dy.shape());
+  detail::check_indices("scatter_add", indices, extent, "axis ", view.axis, " of the result; dy is ",
+                        dy.shape());
   BasicTensor<T> dx = BasicTensor<T>::zeros(detail::with_extent(dy.shape(), view.axis, extent));
   T* const to = dx.mutable_data();
-  for (Index o = 0; o < view.outer; ++o)
+  constexpr Index piece = 256;  // of the inner elements: an index can occur twice, so one task adds all of it
+  const Index pieces = (view.inner + piece - 1) / piece;
+  parallel_for(view.outer * pieces, static_cast<double>(dy.size()), [&](Index task) {
+    const Index o = task / pieces, first = task % pieces * piece, last = std::min(first + piece, view.inner);
     for (Index i = 0; i < view.extent; ++i) {
       const T* const from = dy.data() + (o * view.extent + i) * view.inner;
       T* const target = to + (o * extent + indices[static_cast<std::size_t>(i)]) * view.inner;
-      for (Index k = 0; k < view.inner; ++k) target[k] += from[k];
+      for (Index k = first; k < last; ++k) target[k] += from[k];
     }
+  });
   return dx;
 }
 
@@ -196,7 +246,7 @@ template <class T>
 BasicTensor<T> gather_last(const BasicTensor<T>& x, std::span<const Index> indices) {
   check(x.rank() >= 1 && static_cast<Index>(indices.size()) == x.rows(), "gather_last: x is ", x.shape(),
         ", there are ", indices.size(), " indices; one is needed for each of the ", x.rows(), " rows");
-  detail::check_indices("gather_last", indices, x.features(), "the features of x of shape", x.shape());
+  detail::check_indices("gather_last", indices, x.features(), "the features of x of shape ", x.shape());
   Shape shape;
   for (int axis = 0; axis + 1 < x.rank(); ++axis) shape.push_back(x.shape()[axis]);
   BasicTensor<T> y = BasicTensor<T>::uninitialized(shape);
@@ -211,7 +261,7 @@ template <class T>
 BasicTensor<T> scatter_last(const BasicTensor<T>& dy, std::span<const Index> indices, Index features) {
   check(static_cast<Index>(indices.size()) == dy.size(), "scatter_last: dy is ", dy.shape(), ", there are ",
         indices.size(), " indices; they must be as many");
-  detail::check_indices("scatter_last", indices, features, "the features; dy is", dy.shape());
+  detail::check_indices("scatter_last", indices, features, "the features of the result; dy is ", dy.shape());
   Shape shape = dy.shape();
   shape.push_back(features);
   BasicTensor<T> dx = BasicTensor<T>::zeros(shape);
@@ -224,6 +274,7 @@ BasicTensor<T> scatter_last(const BasicTensor<T>& dy, std::span<const Index> ind
 /// Rows of zeros with a one at each index: [count, classes].
 template <class T = float>
 BasicTensor<T> one_hot(std::span<const Index> indices, Index classes) {
+  detail::check_indices("one_hot", indices, classes, "the classes");
   return scatter_last(BasicTensor<T>::ones({static_cast<Index>(indices.size())}), indices, classes);
 }
 
