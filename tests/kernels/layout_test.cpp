@@ -261,7 +261,6 @@ TEST_CASE("layout kernels name what does not fit") {
       "gather_last: index 3 at position 1 is outside [0, 3), the features of x of shape [2, 3]", Error);
   CHECK_THROWS_WITH_AS(kernels::scatter_last(x, Indices{0, 1}, 2),
                        "scatter_last: dy is [2, 3], there are 2 indices; they must be as many", Error);
-  CHECK_THROWS_WITH_AS(
-      kernels::one_hot(Indices{0, 3}, 3),
-      "scatter_last: index 3 at position 1 is outside [0, 3), the features of the result; dy is [2]", Error);
+  CHECK_THROWS_WITH_AS(kernels::one_hot(Indices{0, 3}, 3),
+                       "one_hot: index 3 at position 1 is outside [0, 3), the classes", Error);
 }
