@@ -25,17 +25,20 @@ void for_each_row(Index rows, Index features, double work_per_element, Body body
                   });
 }
 
-/// The row's largest value, or 0 where that is infinite (a row of -inf, or with an inf).
+/// log sum_i exp(x_i) as its two terms, to be added: the largest value and the logarithm of what is left.
+template <class T>
+struct LogSumExp {
+  T largest, rest;
+};
 template <class T, class Isa>
-T softmax_shift(Isa isa, const T* x, Index n) {
+LogSumExp<T> log_sum_exp(Isa isa, const T* x, Index n) {
   const T largest = reduce_run(isa, op::Maximum{}, x, n);
-  return largest - largest == T(0) ? largest : T(0);
+  return {largest, std::log(sum_exp_row(isa, x, n, largest))};
 }
 
 template <class T>
 void check_softmax(const char* name, const BasicTensor<T>& x) {
-  check(x.rank() >= 1 && (x.features() > 0 || x.size() == 0), name, ": x is ", x.shape(),
-        "; it needs a last axis");
+  check(x.rank() >= 1, name, ": x is ", x.shape(), "; it needs a last axis");
 }
 
 template <class T>
@@ -45,7 +48,7 @@ void check_same(const char* name, const BasicTensor<T>& dy, const BasicTensor<T>
 
 }  // namespace detail
 
-/// y_i = exp(x_i) / sum_j exp(x_j). A row of -inf gives NaN.
+/// y_i = exp(x_i) / sum_j exp(x_j). A row of -inf, or with an inf, gives NaN.
 template <class T>
 BasicTensor<T> softmax(const BasicTensor<T>& x) {
   detail::check_softmax("softmax", x);
@@ -55,7 +58,7 @@ BasicTensor<T> softmax(const BasicTensor<T>& x) {
   detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
     const T* const from = x.data() + row * n;
     T* const result = to + row * n;
-    const T sum = exp_row(isa, from, n, detail::softmax_shift(isa, from, n), result);
+    const T sum = exp_row(isa, from, n, reduce_run(isa, op::Maximum{}, from, n), result);
     binary_block(isa, op::Divide{}, result, 1, &sum, 0, result, n);
   });
   return y;
@@ -72,13 +75,13 @@ BasicTensor<T> logsumexp(const BasicTensor<T>& x, bool keep_axis = false) {
   T* const to = y.mutable_data();
   const Index n = x.features();
   detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
-    const T shift = detail::softmax_shift(isa, x.data() + row * n, n);
-    to[row] = shift + std::log(sum_exp_row(isa, x.data() + row * n, n, shift));
+    const auto [largest, rest] = detail::log_sum_exp(isa, x.data() + row * n, n);
+    to[row] = std::isinf(largest) ? largest : largest + rest;
   });
   return y;
 }
 
-/// y_i = x_i - log sum_j exp(x_j).
+/// y_i = x_i - log sum_j exp(x_j). A row of -inf, or with an inf, gives NaN.
 template <class T>
 BasicTensor<T> log_softmax(const BasicTensor<T>& x) {
   detail::check_softmax("log_softmax", x);
@@ -87,10 +90,9 @@ BasicTensor<T> log_softmax(const BasicTensor<T>& x) {
   const Index n = x.features();
   detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
     const T* const from = x.data() + row * n;
-    const T shift = detail::softmax_shift(isa, from, n);
-    // (x - shift) - log(sum): subtracting the large part first keeps the digits of the small one.
-    const T rest = std::log(sum_exp_row(isa, from, n, shift));
-    binary_block(isa, op::Subtract{}, from, 1, &shift, 0, to + row * n, n);
+    // The large term first: x - largest is exact or nearly so, and keeps the digits of the small one.
+    const auto [largest, rest] = detail::log_sum_exp(isa, from, n);
+    binary_block(isa, op::Subtract{}, from, 1, &largest, 0, to + row * n, n);
     binary_block(isa, op::Subtract{}, to + row * n, 1, &rest, 0, to + row * n, n);
   });
   return y;
