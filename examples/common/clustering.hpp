@@ -37,11 +37,19 @@ inline Confusion confusion_matrix(std::span<const Index> clusters, std::span<con
   return counts;
 }
 
-/// The assignment of rows to columns with the least total cost, for a square matrix: column of each row, in
-/// O(n^3). Source: Kuhn, "The Hungarian method", 1955, as shortest augmenting paths with potentials (Jonker
-/// and Volgenant 1987).
+/// The one-to-one assignment of rows to columns with the least total cost for a matrix [n, m]: the column of
+/// each row, or m for a row without one (n > m); O(max(n, m)^3). Throws where rows differ in length or a cost
+/// is not finite. Source: Kuhn, "The Hungarian method", 1955, as shortest augmenting paths with potentials
+/// (Jonker and Volgenant 1987).
 inline std::vector<std::size_t> assign(const std::vector<std::vector<double>>& cost) {
-  const std::size_t n = cost.size(), none = n;
+  const std::size_t rows = cost.size(), columns = rows > 0 ? cost[0].size() : 0;
+  for (const auto& row : cost) {
+    eigengrad::check(row.size() == columns, "assign: the first row has ", columns, " columns, another one ",
+                     row.size(), "; they must be as many");
+    for (double value : row)
+      eigengrad::check(std::isfinite(value), "assign: a cost is ", value, "; all must be finite");
+  }
+  const std::size_t n = std::max(rows, columns), none = n;  // made square by free rows or columns
   std::vector<double> row_potential(n, 0), column_potential(n + 1, 0);
   std::vector<std::size_t> row_of(n + 1, none);  // column n is where each search starts
   for (std::size_t row = 0; row < n; ++row) {
@@ -57,7 +65,8 @@ inline std::vector<std::size_t> assign(const std::vector<std::vector<double>>& c
       double step = std::numeric_limits<double>::infinity();
       for (std::size_t j = 0; j < n; ++j) {
         if (visited[j]) continue;
-        const double reduced = cost[i][j] - row_potential[i] - column_potential[j];
+        const double reduced =
+            (i < rows && j < columns ? cost[i][j] : 0) - row_potential[i] - column_potential[j];
         if (reduced < slack[j]) slack[j] = reduced, previous[j] = column;
         if (slack[j] < step) step = slack[j], next = j;
       }
@@ -70,8 +79,9 @@ inline std::vector<std::size_t> assign(const std::vector<std::vector<double>>& c
     } while (row_of[column] != none);
     for (; column != n; column = previous[column]) row_of[column] = row_of[previous[column]];
   }
-  std::vector<std::size_t> column_of(n);
-  for (std::size_t j = 0; j < n; ++j) column_of[row_of[j]] = j;
+  std::vector<std::size_t> column_of(rows, columns);
+  for (std::size_t j = 0; j < columns; ++j)
+    if (row_of[j] < rows) column_of[row_of[j]] = j;
   return column_of;
 }
 
@@ -102,12 +112,11 @@ inline double pairs(double count) {
 inline ClusteringScores score_clustering(std::span<const Index> clusters, std::span<const Index> labels) {
   ClusteringScores scores;
   scores.confusion = confusion_matrix(clusters, labels);
-  const std::size_t rows = scores.confusion.size(), columns = scores.confusion[0].size(),
-                    n = std::max(rows, columns);
+  const std::size_t rows = scores.confusion.size(), columns = scores.confusion[0].size();
   const auto total = static_cast<double>(labels.size());
 
   std::vector<double> row_sums(rows, 0), column_sums(columns, 0);
-  std::vector<std::vector<double>> cost(n, std::vector<double>(n, 0));
+  std::vector<std::vector<double>> cost(rows, std::vector<double>(columns, 0));
   double mutual = 0, joint_pairs = 0, pure = 0;
   for (std::size_t i = 0; i < rows; ++i) {
     for (std::size_t j = 0; j < columns; ++j) {
@@ -122,7 +131,7 @@ inline ClusteringScores score_clustering(std::span<const Index> clusters, std::s
   const std::vector<std::size_t> column_of = assign(cost);
   double matched = 0;
   for (std::size_t i = 0; i < rows; ++i) {
-    matched -= cost[i][column_of[i]];
+    if (column_of[i] < columns) matched -= cost[i][column_of[i]];
     scores.matched.push_back(column_of[i] < columns ? static_cast<Index>(column_of[i]) : -1);
     for (std::size_t j = 0; j < columns; ++j) {
       const auto count = static_cast<double>(scores.confusion[i][j]);

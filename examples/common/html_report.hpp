@@ -3,46 +3,16 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <cstdio>
-#include <limits>
+#include <cstdlib>
 #include <span>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
+#include "common/line_chart.hpp"
 #include "eigengrad/core/check.hpp"
 
 namespace examples {
-
-/// Text with the five characters that HTML reserves replaced.
-inline std::string escape_html(std::string_view text) {
-  std::string result;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      case '\'':
-        result += "&#39;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
-}
 
 /// Bytes in base 64 (RFC 4648, section 4).
 inline std::string base64(std::span<const std::byte> bytes) {
@@ -58,48 +28,6 @@ inline std::string base64(std::span<const std::byte> bytes) {
   return text;
 }
 
-/// A number with at most `digits` significant digits; "n/a" where it is not finite.
-inline std::string format_number(double value, int digits = 5) {
-  if (!std::isfinite(value)) return "n/a";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*g", digits, value);
-  return text;
-}
-
-/// One line of a chart; points that are not finite are left out.
-struct Series {
-  std::string name;
-  std::vector<double> x, y;
-};
-
-namespace detail {
-
-inline constexpr const char* series_colours[] = {"#3b7dd8", "#d9541e", "#2a9d5c",
-                                                 "#9b51b8", "#c99700", "#6b7280"};
-
-/// Round steps (1, 2 or 5 times a power of ten), about `count` of them over a range.
-inline double tick_step(double range, int count) {
-  const double raw = range / count, power = std::pow(10, std::floor(std::log10(raw)));
-  for (double factor : {1.0, 2.0, 5.0})
-    if (raw <= factor * power) return factor * power;
-  return 10 * power;
-}
-
-struct Range {
-  double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
-  void include(double value) {
-    if (!std::isfinite(value)) return;
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-  void widen() {
-    if (!(low <= high)) low = 0, high = 1;
-    if (low == high) low -= 0.5, high += 0.5;
-  }
-};
-
-}  // namespace detail
-
 /// A page that grows piece by piece; html() closes it.
 class HtmlReport {
  public:
@@ -114,17 +42,19 @@ class HtmlReport {
   void heading(const std::string& text) { body_ += "<h2>" + escape_html(text) + "</h2>\n"; }
   void paragraph(const std::string& text) { body_ += "<p>" + escape_html(text) + "</p>\n"; }
 
-  /// Rows of text under a header; the first column is set as a name, the others as figures.
+  /// Rows of text under a header; a column whose cells are all numbers (or "n/a") is set as figures.
   void table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
-    body_ += "<table><thead><tr>";
-    for (const std::string& cell : header) body_ += "<th>" + escape_html(cell) + "</th>";
-    body_ += "</tr></thead><tbody>\n";
+    std::vector<bool> figures(header.size(), !rows.empty());
     for (const auto& row : rows) {
-      body_ += "<tr>";
-      for (const std::string& cell : row) body_ += "<td>" + escape_html(cell) + "</td>";
-      body_ += "</tr>\n";
+      eigengrad::check(row.size() == header.size(), "table: a row has ", row.size(), " cells, the header ",
+                       header.size(), "; they must be as many");
+      for (std::size_t j = 0; j < row.size(); ++j) figures[j] = figures[j] && is_number(row[j]);
     }
-    body_ += "</tbody></table>\n";
+    body_ += "<div class=\"wide\"><table><thead>";
+    table_row("th", header, figures);
+    body_ += "</thead><tbody>\n";
+    for (const auto& row : rows) table_row("td", row, figures);
+    body_ += "</tbody></table></div>\n";
   }
 
   /// A PNG with a caption.
@@ -138,7 +68,9 @@ class HtmlReport {
   /// Counts as a table whose cells are the darker the larger their share of the row.
   void matrix(const std::vector<std::string>& row_names, const std::vector<std::string>& column_names,
               const std::vector<std::vector<double>>& counts) {
-    body_ += "<table class=\"matrix\"><thead><tr><th></th>";
+    eigengrad::check(counts.size() == row_names.size(), "matrix: there are ", counts.size(), " rows and ",
+                     row_names.size(), " names for them; they must be as many");
+    body_ += "<div class=\"wide\"><table class=\"matrix\"><thead><tr><th></th>";
     for (const std::string& name : column_names) body_ += "<th>" + escape_html(name) + "</th>";
     body_ += "</tr></thead><tbody>\n";
     for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -147,19 +79,36 @@ class HtmlReport {
       body_ += "<tr><th>" + escape_html(row_names[i]) + "</th>";
       for (double count : counts[i])
         body_ += "<td style=\"background:rgba(59,125,216," +
-                 format_number(total > 0 ? 0.85 * count / total : 0, 3) + ")\">" + format_number(count) +
+                 format_number(total > 0 ? 0.85 * count / total : 0, 3) + ")\">" + format_number(count, 9) +
                  "</td>";
       body_ += "</tr>\n";
     }
-    body_ += "</tbody></table>\n";
+    body_ += "</tbody></table></div>\n";
   }
 
   void chart(const std::string& title, const std::string& x_label, const std::string& y_label,
-             const std::vector<Series>& series);
+             const std::vector<Series>& series) {
+    body_ += line_chart(title, x_label, y_label, series);
+  }
 
   std::string html() const { return body_ + "</main></body></html>\n"; }
 
  private:
+  static bool is_number(const std::string& cell) {
+    char* end = nullptr;
+    std::strtod(cell.c_str(), &end);
+    return cell == "n/a" || (!cell.empty() && *end == 0);
+  }
+
+  void table_row(const std::string& tag, const std::vector<std::string>& cells,
+                 const std::vector<bool>& figures) {
+    body_ += "<tr>";
+    for (std::size_t j = 0; j < cells.size(); ++j)
+      body_ +=
+          "<" + tag + (figures[j] ? " class=\"figure\">" : ">") + escape_html(cells[j]) + "</" + tag + ">";
+    body_ += "</tr>\n";
+  }
+
   static std::string style() {
     return ":root{color-scheme:light dark;--line:#8884;--soft:#8881}"
            "body{font:16px/1.5 system-ui,sans-serif;margin:0}main{max-width:62rem;margin:0 auto;padding:2rem "
@@ -167,75 +116,18 @@ class HtmlReport {
            "h1{font-size:1.7rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid var(--line)}"
            "table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}"
            "th,td{padding:.25rem .7rem;text-align:left;border-bottom:1px solid var(--line)}"
-           "td+td,th+th{text-align:right}tbody tr:hover{background:var(--soft)}"
+           "tbody tr:hover{background:var(--soft)}thead th{border-bottom:2px solid var(--line)}"
+           ".figure{text-align:right}.wide{overflow-x:auto}"
            ".matrix td,.matrix th{text-align:right;padding:.25rem .5rem}"
            ".gallery{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;width:19rem}"
            "img{image-rendering:pixelated;width:100%;border-radius:4px;background:#000}"
            "figcaption{font-size:.85rem;opacity:.75;max-width:19rem}"
-           "svg{width:100%;max-width:46rem;height:auto;font-size:12px}svg text{fill:currentColor}"
+           "svg{display:block;width:100%;max-width:46rem;height:auto;font-size:12px;margin:1.2rem 0}"
+           "svg text{fill:currentColor}svg .title{font-size:14px;font-weight:600}"
            "svg .grid{stroke:var(--line)}";
   }
 
   std::string body_;
 };
-
-/// A line chart; x runs linearly. With nothing finite to draw the axes stand empty.
-inline void HtmlReport::chart(const std::string& title, const std::string& x_label,
-                              const std::string& y_label, const std::vector<Series>& series) {
-  constexpr double width = 720, height = 300, left = 62, right = 12, top = 28, bottom = 62;
-  detail::Range xs, ys;
-  for (const Series& line : series) {
-    eigengrad::check(line.x.size() == line.y.size(), "chart: series '", std::string_view(line.name), "' has ",
-                     line.x.size(), " x and ", line.y.size(), " y");
-    for (std::size_t i = 0; i < line.x.size(); ++i)
-      if (std::isfinite(line.y[i])) xs.include(line.x[i]), ys.include(line.y[i]);
-  }
-  xs.widen();
-  ys.widen();
-  const auto px = [&](double x) { return left + (x - xs.low) / (xs.high - xs.low) * (width - left - right); };
-  const auto py = [&](double y) {
-    return height - bottom - (y - ys.low) / (ys.high - ys.low) * (height - top - bottom);
-  };
-  const auto text = [&](double x, double y, const char* anchor, const std::string& content) {
-    body_ += "<text x=\"" + format_number(x) + "\" y=\"" + format_number(y) + "\" text-anchor=\"" + anchor +
-             "\">" + escape_html(content) + "</text>";
-  };
-  const auto line = [&](double x1, double y1, double x2, double y2) {
-    body_ += "<line class=\"grid\" x1=\"" + format_number(x1) + "\" y1=\"" + format_number(y1) + "\" x2=\"" +
-             format_number(x2) + "\" y2=\"" + format_number(y2) + "\"/>";
-  };
-
-  body_ += "<svg viewBox=\"0 0 720 300\" role=\"img\" aria-label=\"" + escape_html(title) + "\">";
-  text(left, 16, "start", title + " [" + y_label + "]");
-  const double y_step = detail::tick_step(ys.high - ys.low, 5),
-               x_step = detail::tick_step(xs.high - xs.low, 8);
-  for (double tick = std::ceil(ys.low / y_step) * y_step; tick <= ys.high + 1e-9 * y_step; tick += y_step) {
-    line(left, py(tick), width - right, py(tick));
-    text(left - 6, py(tick) + 4, "end", format_number(std::abs(tick) < 1e-9 * y_step ? 0 : tick));
-  }
-  for (double tick = std::ceil(xs.low / x_step) * x_step; tick <= xs.high + 1e-9 * x_step; tick += x_step) {
-    line(px(tick), height - bottom, px(tick), height - bottom + 4);
-    text(px(tick), height - bottom + 17, "middle", format_number(tick));
-  }
-  text(width - right, height - bottom + 33, "end", x_label);
-  double legend = left;
-  for (std::size_t s = 0; s < series.size(); ++s) {
-    const std::string colour = detail::series_colours[s % std::size(detail::series_colours)];
-    body_ += "<path fill=\"none\" stroke-width=\"1.5\" stroke=\"" + colour + "\" d=\"";
-    bool drawing = false;
-    for (std::size_t i = 0; i < series[s].x.size(); ++i) {
-      const bool finite = std::isfinite(series[s].y[i]) && std::isfinite(series[s].x[i]);
-      if (finite)
-        body_ += (drawing ? "L" : "M") + format_number(px(series[s].x[i])) + " " +
-                 format_number(py(series[s].y[i]));
-      drawing = finite;
-    }
-    body_ += "\"/><rect width=\"14\" height=\"4\" x=\"" + format_number(legend) + "\" y=\"" +
-             format_number(height - 14) + "\" fill=\"" + colour + "\"/>";
-    text(legend + 19, height - 8, "start", series[s].name);
-    legend += 45 + 7.0 * static_cast<double>(series[s].name.size());
-  }
-  body_ += "</svg>\n";
-}
 
 }  // namespace examples

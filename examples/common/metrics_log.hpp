@@ -1,9 +1,10 @@
 /// Metrics as JSON lines: one object for each line, on the disk as soon as it is written.
 #pragma once
 
-#include <cstdio>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,15 +28,15 @@ inline std::vector<nlohmann::json> read_metrics(const std::string& path) {
   return lines;
 }
 
-/// Appends lines to a file. Starting at iteration `last` > 0 keeps the lines up to it, as a resumed run
-/// needs; at 0 the file starts anew.
+/// Appends lines to a file. Starting at iteration `last` > 0 keeps the lines whose "iteration" is at most
+/// that, as a resumed run needs; at 0 the file starts anew. Throws where the file cannot be written.
 class MetricsLog {
  public:
   MetricsLog(const std::string& path, std::int64_t last) : path_(path) {
     std::string kept;
     if (last > 0 && std::filesystem::exists(path))
       for (const nlohmann::json& line : read_metrics(path))
-        if (line.value("iteration", std::int64_t{0}) <= last) kept += line.dump() + "\n";
+        if (iteration_of(line) <= last) kept += line.dump() + "\n";
     eigengrad::write_file_atomically(path, std::as_bytes(std::span(kept)));
     file_.open(path, std::ios::app);
     eigengrad::check(file_.is_open(), path, ": cannot be opened for writing");
@@ -48,6 +49,12 @@ class MetricsLog {
   }
 
  private:
+  /// 0 for a line that belongs to no iteration.
+  static std::int64_t iteration_of(const nlohmann::json& line) {
+    const auto found = line.find("iteration");
+    return found != line.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+  }
+
   std::string path_;
   std::ofstream file_;
 };

@@ -1,15 +1,16 @@
 /// One progress line, rewritten in place on a terminal and printed now and then elsewhere.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
-
-#include "eigengrad/core/shape.hpp"
 
 namespace examples {
 
@@ -19,6 +20,36 @@ struct Figure {
   double value;
   double limit = std::nan("");
 };
+
+/// 59 -> "0:59", 3600 -> "1:00:00"; "?" where the time is unknown or longer than a year.
+inline std::string format_duration(double seconds) {
+  if (!(seconds >= 0 && seconds < 366 * 86400.0)) return "?";
+  const int whole = static_cast<int>(seconds), hours = whole / 3600, minutes = whole / 60 % 60;
+  char text[32];
+  if (hours > 0)
+    std::snprintf(text, sizeof text, "%d:%02d:%02d", hours, minutes, whole % 60);
+  else
+    std::snprintf(text, sizeof text, "%d:%02d", minutes, whole % 60);
+  return text;
+}
+
+/// "iteration 20/100  400 images/s  0:25 left  D 1.386 L_I(c1) 2.100/2.303", from images per second and
+/// seconds left.
+inline std::string progress_text(const std::string& unit, std::int64_t position, std::int64_t end,
+                                 double rate, double seconds_left, const std::vector<Figure>& figures) {
+  char text[64];
+  std::snprintf(text, sizeof text, "  %.0f images/s  ", rate);
+  std::string line = unit + " " + std::to_string(position) + "/" + std::to_string(end) + text +
+                     format_duration(seconds_left) + " left ";
+  for (const Figure& figure : figures) {
+    std::snprintf(text, sizeof text, std::abs(figure.value) < 1e6 ? " %.3f" : " %.3g", figure.value);
+    line += " " + figure.name + text;
+    if (std::isnan(figure.limit)) continue;
+    std::snprintf(text, sizeof text, "/%.3f", figure.limit);
+    line += text;
+  }
+  return line;
+}
 
 /// Reports how far a loop is: position, items per second, time left, figures.
 class ProgressLine {
@@ -64,21 +95,12 @@ class ProgressLine {
 
  private:
   void show(std::int64_t position, const std::vector<Figure>& figures) {
-    char text[128];
-    std::snprintf(text, sizeof text, "%s %lld/%lld", unit_.c_str(), static_cast<long long>(position),
-                  static_cast<long long>(end_));
-    std::string line = text;
-    const double left = rate_ > 0 ? static_cast<double>((end_ - position) * items_) / rate_ : 0;
-    std::snprintf(text, sizeof text, "  %.0f images/s  %d:%02d left ", rate_, static_cast<int>(left) / 60,
-                  static_cast<int>(left) % 60);
-    line += text;
-    for (const Figure& figure : figures) {
-      std::snprintf(text, sizeof text, " %s %.3f", figure.name.c_str(), figure.value);
-      line += text;
-      if (std::isnan(figure.limit)) continue;
-      std::snprintf(text, sizeof text, "/%.3f", figure.limit);
-      line += text;
-    }
+    const double left = rate_ > 0 ? static_cast<double>((end_ - position) * items_) / rate_ : std::nan("");
+    std::string line = progress_text(unit_, position, end_, rate_, left, figures);
+    // A line that wraps cannot be rewritten.
+    winsize window{};
+    if (terminal_ && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1)
+      line.resize(std::min<std::size_t>(line.size(), window.ws_col - 1U));
     std::printf(terminal_ ? "\r%s\033[K" : "%s\n", line.c_str());
     std::fflush(stdout);
     shown_ = true;
