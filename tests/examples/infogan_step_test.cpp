@@ -18,7 +18,9 @@ double error(const BasicTensor<double>& got, const BasicTensor<double>& expected
   double largest = 0, difference = 0;
   for (Index i = 0; i < got.size(); ++i) {
     largest = std::max(largest, std::abs(expected.data()[i]));
-    difference = std::max(difference, std::abs(got.data()[i] - expected.data()[i]));
+    const double d = std::abs(got.data()[i] - expected.data()[i]);
+    if (!(d <= difference)) difference = d;  // keeps a NaN
+    if (std::isnan(d)) break;
   }
   return difference / std::max(largest, 1e-12);
 }

@@ -85,7 +85,7 @@ inline void reduce_columns(Isa isa, Op operation, const T* x, Index rows, Index 
   Index i = 0;
   if (stride == columns && rows >= lanes<T>) {
     // As many rows as a vector has lanes make one wide row.
-    T parts[lanes<T> * lanes<T>];
+    T parts[lanes<T> * lanes<T>] = {};
     reduce_wide_columns(isa, operation, x, rows / lanes<T>, columns * lanes<T>, columns * lanes<T>, parts);
     for (int k = 0; k < lanes<T>; ++k)
       for (Index j = 0; j < columns; ++j) y[j] = apply_scalar(operation, y[j], parts[k * columns + j]);
