@@ -2,6 +2,8 @@
 /// fields.
 #pragma once
 
+#include <cstdint>
+
 namespace eigengrad::kernels::op {
 
 struct Scale {  ///< factor x + offset
@@ -82,6 +84,17 @@ struct SgdCoefficients {
   double momentum = 0;
   double weight_decay = 0;
   bool nesterov = false;
+};
+
+/// Coefficients of batch_norm for a run of columns: z = (x - mean) scale + shift, then y = z where z is
+/// positive, else slope z.
+template <class T>
+struct BatchNormColumns {
+  const T *mean, *scale, *shift;
+  T slope;
+  BatchNormColumns operator+(std::int64_t columns) const {
+    return {mean + columns, scale + columns, shift + columns, slope};
+  }
 };
 
 }  // namespace eigengrad::kernels

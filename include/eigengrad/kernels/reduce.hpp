@@ -43,7 +43,7 @@ template <class Op, class T>
 void reduce_middle(Op operation, const T* x, Index outer, Index reduced, Index inner, T* y) {
   const Index block = std::max<Index>(inner == 1 ? reduce_block : 64, reduce_block / inner);
   const Index blocks = (reduced + block - 1) / block;
-  const Index strips = (inner + reduce_columns_at_once - 1) / reduce_columns_at_once;
+  const Index strips = std::max<Index>(1, inner / reduce_columns_at_once);  // the last one takes the rest
   const double work = static_cast<double>(outer) * static_cast<double>(reduced) * static_cast<double>(inner);
   std::vector<T, PoolAllocator<T>> scratch;
   if (blocks > 1) scratch.resize(static_cast<std::size_t>(outer * blocks * inner));
@@ -59,7 +59,8 @@ void reduce_middle(Op operation, const T* x, Index outer, Index reduced, Index i
         if (inner == 1)
           parts[part] = reduce_run(isa, operation, from, count);
         else
-          reduce_columns(isa, operation, from, count, inner, std::min(reduce_columns_at_once, inner - column),
+          reduce_columns(isa, operation, from, count, inner,
+                         task % strips + 1 == strips ? inner - column : reduce_columns_at_once,
                          parts + part * inner + column);
       }
     });
