@@ -1,8 +1,8 @@
-/// Matrix products: one blocked, packed product that matmul, linear and the convolutions share.
+/// Matrix products. One operand is packed whole and shared by all threads; the other is cut into tiles, one
+/// task each, which a task packs block by block just before use. Every element is packed once.
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
@@ -12,141 +12,233 @@ namespace eigengrad::kernels {
 
 namespace detail {
 
-/// How a product is cut up, by its extents alone. Terms of a sum are taken in blocks of k, one chain each, so
-/// that the result does not depend on the other cuts either.
-struct ProductPlan {
-  Index row_panels, column_panels, k_blocks, row_blocks, column_blocks;
+inline Index divide_up(Index a, Index b) {
+  return (a + b - 1) / b;
+}
+inline Index round_up(Index a, Index b) {
+  return divide_up(a, b) * b;
+}
 
-  ProductPlan(Index m, Index n, Index k, int tile_rows, Index tile_columns)
-      : row_panels((m + tile_rows - 1) / tile_rows),
-        column_panels((n + tile_columns - 1) / tile_columns),
-        k_blocks(std::max<Index>(1, (k + longest_k - 1) / longest_k)),
-        row_blocks((row_panels + 11) / 12),  // 12 panels of A: about a quarter of the second-level cache
-        column_blocks((column_panels + 15) / 16) {
-    while (row_blocks * column_blocks < 16 && 2 * column_blocks <= column_panels) column_blocks *= 2;
-    while (row_blocks * column_blocks < 16 && 2 * row_blocks <= row_panels) row_blocks *= 2;
+/// The product kernels of the instruction set in use.
+template <class T>
+const ProductKernels<T>& product_kernels() {
+  static const ProductKernels<T> kernels = dispatch([](auto isa) { return make_product_kernels<T>(isa); });
+  return kernels;
+}
+
+/// An operand: element (k, i) is data[k stride + i] if `k_major`, else data[i stride + k], for i < extent.
+template <class T>
+struct ProductOperand {
+  const T* data;
+  Index stride;
+  bool k_major;
+  Index extent;
+  Index width = 0, step = 0;  // of its panels, and what the last panel's width is rounded up to
+
+  Index padded() const { return round_up(extent, step); }
+  /// Width of the panel that starts at `first`, and how many rows or columns of the operand are in it.
+  Index panel_width(Index first) const { return std::min(width, padded() - first); }
+  Index panel_used(Index first) const { return std::min(width, extent - first); }
+
+  /// Packs panels [first, last) of one block of k (of `depth` in all), each at panels + (its first - `first`)
+  /// count.
+  void pack(const ProductKernels<T>& kernels, Index first, Index last, Index k, Index count, Index depth,
+            T* panels) const {
+    if (count == 0) return;
+    if (k_major)
+      return kernels.pack_columns({data + k * stride + first, stride, data + (depth - 1) * stride + extent},
+                                  last - first, width, step, count, panels);
+    for (Index panel = first; panel < last; panel += width) {
+      const T* rows[64] = {};
+      for (Index i = 0; i < panel_used(panel); ++i) rows[i] = data + (panel + i) * stride + k;
+      kernels.pack_rows(rows, panel_width(panel), count, panels + (panel - first) * count);
+    }
   }
-
-  static constexpr Index longest_k = 256;
-  /// Begin of part `i` when `count` things are cut into `parts` nearly equal parts.
-  static Index cut(Index count, Index parts, Index i) { return count * i / parts; }
 };
 
-/// C = A B (+ bias on every row). `pack_a(isa, panel, k_begin, k_count, to)` packs a panel of tile_rows rows
-/// of A, `pack_b(isa, panel, k_begin, k_count, to)` one of tile_columns columns of B, padded with zeros;
-/// `row(i)` points to row i of C. Row pointers let an operation write its rows anywhere.
-template <class T, class PackA, class PackB, class Row>
-void blocked_product(Index m, Index n, Index k, const PackA& pack_a, const PackB& pack_b, const Row& row,
-                     const T* bias) {
-  if (m == 0 || n == 0) return;
-  dispatch([&](auto isa) {
-    const int mr = tile_rows_of<T>(isa);
-    const Index nr = tile_columns_of<T>(isa);
-    const ProductPlan plan(m, n, k, mr, nr);
-    const double work = 2.0 * static_cast<double>(m) * static_cast<double>(n) *
-                        static_cast<double>(std::max<Index>(k, 1)) / 8;
-    const Index longest = ProductPlan::cut(k, plan.k_blocks, 1) + 1;
-    const Index block_panels = (plan.row_panels + plan.row_blocks - 1) / plan.row_blocks;
-    const Index tasks = plan.row_blocks * plan.column_blocks;
-    const int threads = threads_for(tasks, work);
-    const Index a_size = block_panels * mr * longest;
-    std::vector<T, PoolAllocator<T>> packed_b, packed_a;
-    packed_b.reserve(static_cast<std::size_t>(plan.column_panels * nr * longest));
-    packed_a.reserve(static_cast<std::size_t>(a_size * threads));
-    T* const b_panels = packed_b.data();
-    T* const a_panels = packed_a.data();
+/// How a product is cut, by its extents alone: blocks of k, each one chain of sums, added in order; tiles of
+/// the operand that is not shared; where those are too few to occupy the machine, parts of k with partial
+/// results.
+struct ProductPlan {
+  Index k_block, k_blocks, tile, tiles, parts;
 
-    for (Index k_block = 0; k_block < plan.k_blocks; ++k_block) {
-      const Index k_begin = ProductPlan::cut(k, plan.k_blocks, k_block);
-      const Index k_count = ProductPlan::cut(k, plan.k_blocks, k_block + 1) - k_begin;
-      parallel_for(plan.column_panels, work, [&](Index panel) {
-        pack_b(isa, panel, k_begin, k_count, b_panels + panel * nr * k_count);
-      });
-      parallel_for(tasks, work, [&](Index task, int thread) {
-        const Index row_block = task / plan.column_blocks, column_block = task % plan.column_blocks;
-        const Index first = ProductPlan::cut(plan.row_panels, plan.row_blocks, row_block);
-        const Index last = ProductPlan::cut(plan.row_panels, plan.row_blocks, row_block + 1);
-        T* const a = a_panels + thread * a_size;
-        for (Index panel = first; panel < last; ++panel)
-          pack_a(isa, panel, k_begin, k_count, a + (panel - first) * mr * k_count);
-        const Index b_first = ProductPlan::cut(plan.column_panels, plan.column_blocks, column_block);
-        const Index b_last = ProductPlan::cut(plan.column_panels, plan.column_blocks, column_block + 1);
-        for (Index b_panel = b_first; b_panel < b_last; ++b_panel) {
-          const Index column = b_panel * nr;
-          for (Index panel = first; panel < last; ++panel) {
-            T* c[16];
-            const int rows = static_cast<int>(std::min<Index>(mr, m - panel * mr));
-            for (int i = 0; i < rows; ++i) c[i] = row(panel * mr + i) + column;
-            product_tile(isa, k_count, a + (panel - first) * mr * k_count, b_panels + b_panel * nr * k_count,
-                         c, rows, std::min(nr, n - column), bias == nullptr ? nullptr : bias + column,
-                         k_block > 0);
-          }
-        }
-      });
-    }
-  });
+  ProductPlan(Index shared, Index cut, Index k, Index width, std::size_t scalar_bytes) {
+    const Index longest =
+        2048 / static_cast<Index>(scalar_bytes);  // a panel of A stays in the first-level cache
+    k_block = divide_up(k, std::max<Index>(1, divide_up(k, longest)));
+    k_blocks = std::max<Index>(1, k == 0 ? 1 : divide_up(k, k_block));
+    const Index widest =
+        std::max(width, longest / 2 / width * width);  // a block stays in half the second level
+    tile = std::clamp(round_up(divide_up(cut, 16), width), width, widest);
+    if (static_cast<double>(shared) * static_cast<double>(cut) * static_cast<double>(k) < 1e5) tile = widest;
+    tiles = divide_up(cut, tile);
+    parts = tiles >= 8 ? 1 : std::clamp<Index>(std::min(divide_up(16, tiles), k_blocks / 2), 1, 16);
+  }
+  /// The first block of k of a part.
+  Index part_begin(Index part) const { return k_blocks * part / parts; }
+};
+
+/// C = A B + bias, C being the contiguous m by n matrix `c`.
+template <class T>
+class Product {
+ public:
+  Product(ProductOperand<T> a, ProductOperand<T> b, Index k)
+      : kernels_(product_kernels<T>()),
+        a_(with_panels(a, kernels_.rows, kernels_.row_step)),
+        b_(with_panels(b, kernels_.columns, kernels_.column_step)),
+        k_(k),
+        a_shared_(a.extent <= b.extent),
+        shared_(a_shared_ ? a_ : b_),
+        cut_(a_shared_ ? b_ : a_),
+        plan_(shared_.extent, cut_.extent, k, cut_.width, sizeof(T)),
+        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8) {}
+
+  void run(const T* bias, T* c) {
+    const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
+    const Index packed_size = round_up(plan_.tile, cut_.step) * plan_.k_block;
+    BasicTensor<T> shared = BasicTensor<T>::uninitialized({shared_.padded() * k_});
+    BasicTensor<T> scratch = BasicTensor<T>::uninitialized({threads_for(tasks, work_) * packed_size});
+    BasicTensor<T> partial = BasicTensor<T>::uninitialized({plan_.parts > 1 ? plan_.parts * size : 0});
+    T* const shared_panels = shared.mutable_data();
+    T* const packed = scratch.mutable_data();
+    T* const sums = plan_.parts > 1 ? partial.mutable_data() : c;
+
+    pack_shared(shared_panels);
+    parallel_for(tasks, work_, [&](Index task, int thread) {
+      const Index part = task / plan_.tiles, first = task % plan_.tiles * plan_.tile;
+      const Index last = std::min(first + plan_.tile, cut_.extent);
+      for (Index block = plan_.part_begin(part); block < plan_.part_begin(part + 1); ++block) {
+        const Index k = block * plan_.k_block, count = std::min(plan_.k_block, k_ - k);
+        T* const own = packed + thread * packed_size;
+        cut_.pack(kernels_, first, last, k, count, k_, own);
+        const bool first_block = block == plan_.part_begin(part);
+        multiply(shared_panels + k * shared_.padded(), own, first, last, count, sums + part * size,
+                 plan_.parts > 1 ? nullptr : bias, !first_block);
+      }
+    });
+    if (plan_.parts > 1) add_parts(sums, size, bias, c);
+  }
+
+ private:
+  static ProductOperand<T> with_panels(ProductOperand<T> operand, Index width, Index step) {
+    operand.width = width;
+    operand.step = step;
+    return operand;
+  }
+
+  void pack_shared(T* panels) const {
+    const Index chunk = 16 * shared_.width, chunks = divide_up(shared_.extent, chunk);
+    parallel_for(plan_.k_blocks * chunks, work_, [&](Index task) {
+      const Index k = task / chunks * plan_.k_block, count = std::min(plan_.k_block, k_ - k);
+      const Index first = task % chunks * chunk, last = std::min(first + chunk, shared_.extent);
+      shared_.pack(kernels_, first, last, k, count, k_, panels + k * shared_.padded() + first * count);
+    });
+  }
+
+  /// Adds the product over one block of k, for the range [first, last) of the operand that is cut, to C.
+  void multiply(const T* shared, const T* own, Index first, Index last, Index count, T* c, const T* bias,
+                bool accumulate) const {
+    const Index row_end = a_shared_ ? a_.extent : last, column_end = a_shared_ ? last : b_.extent;
+    const T* const a_panels = a_shared_ ? shared : own - first * count;
+    const T* const b_panels = a_shared_ ? own - first * count : shared;
+    const Index chunk = 8 * b_.width;  // columns of B that stay in the second-level cache
+    const ProductRun run{0, 0, count};
+    for (Index from = a_shared_ ? first : 0; from < column_end; from += chunk)
+      for (Index i = a_shared_ ? 0 : first; i < row_end; i += a_.width)
+        for (Index j = from; j < std::min(from + chunk, column_end); j += b_.width)
+          kernels_.tile({.a = a_panels + i * count,
+                         .a_step = a_.panel_width(i),
+                         .b = b_panels + j * count,
+                         .b_step = b_.panel_width(j),
+                         .runs = &run,
+                         .run_count = 1,
+                         .c = c + i * b_.extent + j,
+                         .c_row_step = b_.extent,
+                         .rows = a_.panel_used(i),
+                         .columns = b_.panel_used(j),
+                         .bias = bias == nullptr ? nullptr : bias + j,
+                         .accumulate = accumulate});
+  }
+
+  void add_parts(const T* sums, Index size, const T* bias, T* c) const {
+    const Index columns = b_.extent;
+    parallel_blocks(a_.extent, divide_up(4096, columns), static_cast<double>(size * plan_.parts),
+                    [&](Index first, Index last) {
+                      for (Index i = first * columns; i < last * columns; ++i) {
+                        T sum = bias == nullptr ? T(0) : bias[i % columns];
+                        for (Index part = 0; part < plan_.parts; ++part) sum += sums[part * size + i];
+                        c[i] = sum;
+                      }
+                    });
+  }
+
+  const ProductKernels<T>& kernels_;
+  ProductOperand<T> a_, b_;
+  Index k_;
+  bool a_shared_;
+  const ProductOperand<T>&shared_, &cut_;
+  ProductPlan plan_;
+  double work_;
+};
+
+template <class T>
+void check_bias(const char* name, const BasicTensor<T>* bias, Index features) {
+  if (bias != nullptr)
+    check(bias->shape() == Shape{features}, name, ": bias is ", bias->shape(), "; it must be [", features,
+          "]");
 }
 
-/// Packs panels of columns of a matrix whose element (p, j) is at data[p * row_stride + j * column_stride].
+/// op(a) op(b) + bias of contiguous matrices as an m by n tensor.
 template <class T>
-auto pack_columns_of(const T* data, Index row_stride, Index column_stride, Index columns) {
-  return [=](auto isa, Index panel, Index k_begin, Index k_count, T* to) {
-    const Index nr = tile_columns_of<T>(isa), first = panel * nr, count = std::min(nr, columns - first);
-    pack_columns(isa, data + k_begin * row_stride + first * column_stride, row_stride, column_stride, k_count,
-                 count, to);
-  };
-}
-
-/// Packs panels of rows of a matrix whose element (i, p) is at data[i * row_stride + p * column_stride].
-template <class T>
-auto pack_rows_of(const T* data, Index row_stride, Index column_stride, Index rows) {
-  return [=](auto isa, Index panel, Index k_begin, Index k_count, T* to) {
-    const int mr = tile_rows_of<T>(isa);
-    const T* pointers[16] = {};
-    for (int i = 0; i < mr && panel * mr + i < rows; ++i)
-      pointers[i] = data + (panel * mr + i) * row_stride + k_begin * column_stride;
-    pack_rows(isa, pointers, column_stride, k_count, to);
-  };
-}
-
-template <class T>
-void check_bias(const char* name, const BasicTensor<T>* bias, Index columns) {
-  check(bias == nullptr || bias->shape() == Shape{columns}, name, ": bias is ",
-        bias == nullptr ? Shape{} : bias->shape(), "; it must be [", columns, "]");
+BasicTensor<T> multiply(const T* a, bool transpose_a, const T* b, bool transpose_b, Index m, Index n, Index k,
+                        const BasicTensor<T>* bias) {
+  BasicTensor<T> c = BasicTensor<T>::uninitialized({m, n});
+  if (c.size() > 0)
+    Product<T>({a, transpose_a ? m : k, transpose_a, m}, {b, transpose_b ? k : n, !transpose_b, n}, k)
+        .run(bias == nullptr ? nullptr : bias->data(), c.mutable_data());
+  return c;
 }
 
 }  // namespace detail
 
-/// op(a) op(b) (+ bias on every row): [M, K] times [K, N] is [M, N], where op transposes if asked to.
+/// C = op(a) op(b) (+ bias on every row), where op transposes if asked to.
+///
+///     op(a) [M, K],  op(b) [K, N],  bias [N],  C [M, N]
+///
+/// Throws unless a and b have rank 2 and fit, and bias is [N].
+/// Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34 (2008).
 template <class T>
 BasicTensor<T> matmul(const BasicTensor<T>& a, const BasicTensor<T>& b, bool transpose_a = false,
                       bool transpose_b = false, const BasicTensor<T>* bias = nullptr) {
   check(a.rank() == 2 && b.rank() == 2, "matmul: a is ", a.shape(), ", b is ", b.shape(),
         "; both must have rank 2");
   const Index m = a.shape()[transpose_a ? 1 : 0], k = a.shape()[transpose_a ? 0 : 1];
-  const Index n = b.shape()[transpose_b ? 0 : 1], k_of_b = b.shape()[transpose_b ? 1 : 0];
-  check(k == k_of_b, "matmul: a is ", a.shape(), ", b is ", b.shape(), "; ", transpose_a ? "rows" : "columns",
-        " of a (", k, ") must equal ", transpose_b ? "columns" : "rows", " of b (", k_of_b, ")");
+  const Index n = b.shape()[transpose_b ? 0 : 1], b_rows = b.shape()[transpose_b ? 1 : 0];
+  check(k == b_rows, "matmul: a is ", a.shape(), transpose_a ? " transposed" : "", ", b is ", b.shape(),
+        transpose_b ? " transposed" : "", "; columns of a (", k, ") must equal rows of b (", b_rows,
+        transpose_a || transpose_b ? ") after transposition" : ")");
   detail::check_bias("matmul", bias, n);
-  BasicTensor<T> c = BasicTensor<T>::uninitialized({m, n});
-  T* const to = c.mutable_data();
-  detail::blocked_product<T>(
-      m, n, k, detail::pack_rows_of(a.data(), transpose_a ? 1 : k, transpose_a ? m : 1, m),
-      detail::pack_columns_of(b.data(), transpose_b ? 1 : n, transpose_b ? k : 1, n),
-      [=](Index i) { return to + i * n; }, bias == nullptr ? nullptr : bias->data());
-  return c;
+  return detail::multiply(a.data(), transpose_a, b.data(), transpose_b, m, n, k, bias);
 }
 
-/// x w (+ bias) on the last axis: [..., K] times [K, N] is [..., N].
+/// y = x w (+ bias) on the last axis.
+///
+///     x [..., K],  w [K, N],  bias [N],  y [..., N]
+///
+/// Throws unless x has rank >= 1, w rank 2 and K rows, and bias is [N].
 template <class T>
 BasicTensor<T> linear(const BasicTensor<T>& x, const BasicTensor<T>& w,
                       const BasicTensor<T>* bias = nullptr) {
-  check(x.rank() >= 1 && w.rank() == 2 && x.features() == w.shape()[0], "linear: x is ", x.shape(), ", w is ",
-        w.shape(), "; the last axis of x must equal rows of w");
+  check(x.rank() >= 1 && w.rank() == 2, "linear: x is ", x.shape(), ", w is ", w.shape(),
+        "; x must have rank >= 1 and w rank 2");
+  check(x.features() == w.shape()[0], "linear: x is ", x.shape(), ", w is ", w.shape(),
+        "; the last axis of x (", x.features(), ") must equal rows of w (", w.shape()[0], ")");
+  const Index n = w.shape()[1];
+  detail::check_bias("linear", bias, n);
   Shape shape;
   for (int axis = 0; axis + 1 < x.rank(); ++axis) shape.push_back(x.shape()[axis]);
-  shape.push_back(w.shape()[1]);
-  return matmul(x.reshape({x.rows(), x.features()}), w, false, false, bias).reshape(shape);
+  shape.push_back(n);
+  return detail::multiply(x.data(), false, w.data(), false, x.rows(), n, x.features(), bias).reshape(shape);
 }
 
 }  // namespace eigengrad::kernels

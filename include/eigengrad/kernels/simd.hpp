@@ -12,10 +12,12 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "eigengrad/core/shape.hpp"
 #include "eigengrad/kernels/instruction_set.hpp"
 #include "eigengrad/kernels/operations.hpp"
+#include "eigengrad/kernels/product_tile.hpp"
 
 namespace eigengrad::kernels {
 

@@ -1,0 +1,142 @@
+/// conv2d_weight_gradient: for each tap the product of the shifted images' transpose and dy.
+#pragma once
+
+#include "eigengrad/kernels/convolution_geometry.hpp"
+#include "eigengrad/kernels/products.hpp"
+
+namespace eigengrad::kernels::detail {
+
+/// dw[a, b, c, o] = sum over lines (n, p) and over q of x[n, p stride + a - padding, q stride + b - padding,
+/// c] dy[n, p, q, o]. Both operands have k = (n, p, q) as their slow axis, so that tiles read them where they
+/// are; one run of k is the part of a line whose pixels are inside of the image. Where there are few
+/// channels, the taps of one kernel row, contiguous in a padded copy of x, take their place.
+///
+/// The lines are cut into parts with partial results, by shape alone, where kernel rows and channels make too
+/// few tasks, and a part into blocks that stay in the second-level cache.
+template <class T>
+class WeightGradient {
+ public:
+  explicit WeightGradient(const ConvolutionGeometry& g)
+      : g_(g),
+        kernels_(product_kernels<T>()),
+        merged_(g.in < kernels_.row_step),
+        margin_(merged_ ? g.padding : 0),
+        x_width_(g.width + 2 * margin_),
+        rows_(merged_ ? g.kernel_width * g.in : g.in),
+        dy_step_(round_up(g.out, kernels_.column_step)),
+        chunks_(divide_up(rows_, 16 * kernels_.rows)),
+        lines_(g.n * g.out_height) {
+    const Index line_bytes =
+        (g.stride * x_width_ * g.in + g.out_width * dy_step_) * static_cast<Index>(sizeof(T));
+    block_lines_ = std::max<Index>(1, 300'000 / std::max<Index>(line_bytes, 1));
+    const Index items = g.kernel_height * chunks_, size = g.kernel_height * g.kernel_width * g.in * g.out;
+    const Index most = std::max<Index>(1, std::min(lines_ / 8, (Index{1} << 22) / size));
+    parts_ = std::clamp<Index>(divide_up(16, items), 1, most);
+  }
+
+  void run(const T* x, const T* dy, T* dw) {
+    const Index items = g_.kernel_height * chunks_,
+                size = g_.kernel_height * g_.kernel_width * g_.in * g_.out;
+    const double work =
+        static_cast<double>(size) * static_cast<double>(lines_) * static_cast<double>(g_.out_width) / 8;
+    const BasicTensor<T> x_copy = copy_lines(x, g_.n * g_.height, g_.width * g_.in, margin_ * g_.in,
+                                             x_width_ * g_.in, merged_ || g_.in % kernels_.row_step != 0);
+    const BasicTensor<T> dy_copy =
+        copy_lines(dy, lines_ * g_.out_width, g_.out, 0, dy_step_, dy_step_ != g_.out);
+    x_ = x_copy.size() > 0 ? x_copy.data() : x;
+    dy_ = dy_copy.size() > 0 ? dy_copy.data() : dy;
+    BasicTensor<T> partial = BasicTensor<T>::uninitialized({parts_ > 1 ? parts_ * size : 0});
+    T* const sums = parts_ > 1 ? partial.mutable_data() : dw;
+    const int threads = threads_for(parts_ * items, work);
+    std::vector<ProductRun, PoolAllocator<ProductRun>> runs(static_cast<std::size_t>(threads * block_lines_));
+    parallel_for(parts_ * items, work, [&](Index task, int thread) {
+      const Index part = task / items, kernel_row = task % items / chunks_;
+      const Index row = task % chunks_ * 16 * kernels_.rows;
+      compute(kernel_row, row, std::min(row + 16 * kernels_.rows, rows_), lines_ * part / parts_,
+              lines_ * (part + 1) / parts_, runs.data() + thread * block_lines_, sums + part * size);
+    });
+    if (parts_ > 1) add_parts(sums, size, dw);
+  }
+
+ private:
+  /// Lines of `length` values with zeros before and behind, and a tile's worth of room at the end, which
+  /// tiles read; an empty tensor if not `needed`.
+  BasicTensor<T> copy_lines(const T* from, Index lines, Index length, Index before, Index step,
+                            bool needed) const {
+    if (!needed) return {};
+    BasicTensor<T> copy = BasicTensor<T>::uninitialized({lines * step + kernels_.rows});
+    T* const to = copy.mutable_data();
+    parallel_blocks(lines, 64, static_cast<double>(copy.size()), [&](Index first, Index last) {
+      for (Index line = first; line < last; ++line) {
+        T* const values = to + line * step;
+        std::fill_n(values, before, T(0));
+        std::copy_n(from + line * length, length, values + before);
+        std::fill_n(values + before + length, step - before - length, T(0));
+      }
+    });
+    std::fill_n(to + lines * step, kernels_.rows, T(0));
+    return copy;
+  }
+
+  /// Rows [row_begin, row_end) of the taps of one kernel row, summed over the lines [line, line_end).
+  void compute(Index kernel_row, Index row_begin, Index row_end, Index line, Index line_end, ProductRun* runs,
+               T* sums) const {
+    for (bool accumulate = false; !accumulate || line < line_end; accumulate = true, line += block_lines_) {
+      const Index block_end = std::min(line + block_lines_, line_end);
+      for (Index tap = 0; tap < (merged_ ? 1 : g_.kernel_width); ++tap) {
+        const Index run_count = list_runs(kernel_row, tap, line, block_end, runs);
+        T* const c = sums + ((kernel_row * g_.kernel_width + tap) * g_.in) * g_.out;
+        for (Index i = row_begin; i < row_end; i += kernels_.rows)
+          for (Index j = 0; j < g_.out; j += kernels_.columns)
+            kernels_.tile({.a = x_ + i,
+                           .a_step = g_.stride * g_.in,
+                           .b = dy_ + j,
+                           .b_step = dy_step_,
+                           .runs = runs,
+                           .run_count = run_count,
+                           .c = c + i * g_.out + j,
+                           .c_row_step = g_.out,
+                           .rows = std::min(kernels_.rows, row_end - i),
+                           .columns = std::min(kernels_.columns, g_.out - j),
+                           .accumulate = accumulate});
+      }
+    }
+  }
+
+  Index list_runs(Index kernel_row, Index tap, Index line, Index line_end, ProductRun* runs) const {
+    // Pixels q with 0 <= q stride + tap - padding < width.
+    const Index left = merged_ ? 0 : std::max<Index>(0, divide_up(g_.padding - tap, g_.stride));
+    const Index room = g_.width - 1 + g_.padding - tap;
+    const Index right = merged_ ? g_.out_width : room < 0 ? 0 : std::min(g_.out_width, room / g_.stride + 1);
+    Index count = 0;
+    if (left < right)
+      for (; line < line_end; ++line) {
+        const Index image = line / g_.out_height;
+        const Index y = line % g_.out_height * g_.stride + kernel_row - g_.padding;
+        if (y < 0 || y >= g_.height) continue;
+        const Index x = left * g_.stride + tap - g_.padding + margin_;
+        runs[count++] = {((image * g_.height + y) * x_width_ + x) * g_.in, line * g_.out_width + left,
+                         right - left};
+      }
+    return count;
+  }
+
+  void add_parts(const T* sums, Index size, T* dw) const {
+    parallel_blocks(size, 4096, static_cast<double>(size * parts_), [&](Index first, Index last) {
+      for (Index i = first; i < last; ++i) {
+        T sum = sums[i];
+        for (Index part = 1; part < parts_; ++part) sum += sums[part * size + i];
+        dw[i] = sum;
+      }
+    });
+  }
+
+  ConvolutionGeometry g_;
+  const ProductKernels<T>& kernels_;
+  bool merged_;
+  Index margin_, x_width_, rows_, dy_step_, chunks_, lines_;
+  Index block_lines_ = 1, parts_ = 1;
+  const T *x_ = nullptr, *dy_ = nullptr;
+};
+
+}  // namespace eigengrad::kernels::detail

@@ -1,0 +1,59 @@
+/// What the vectorised product kernels (simd/products.inl) work on: a tile of C, packed panels, runs of k.
+#pragma once
+
+#include "eigengrad/core/shape.hpp"
+
+namespace eigengrad::kernels {
+
+/// A stretch of a tile's sum: `count` steps of k, from offset a of the one operand and step b of the other.
+struct ProductRun {
+  Index a, b, count;
+};
+
+/// C(i, j) = sum over runs and k of A(k, i) B(k, j) + C(i, j) if `accumulate`, else + bias, for a tile of C,
+/// with A(k, i) = a[run.a + k a_step + i] and B(k, j) = b[(run.b + k) b_step + j]. Whole register tiles are
+/// read: A up to the next multiple of row_step, B up to the next multiple of column_step, whatever is there.
+template <class T>
+struct ProductTile {
+  const T* a;
+  Index a_step;
+  const T* b;
+  Index b_step;
+  const ProductRun* runs;
+  Index run_count;
+  T* c;  // C(i, j) = c[i c_row_step + j c_column_step]
+  Index c_row_step;
+  Index c_column_step = 1;
+  Index rows;     // 1 .. ProductKernels::rows
+  Index columns;  // 1 .. ProductKernels::columns
+  const T* bias = nullptr;
+  bool bias_by_row = false;  // one value for each row instead of each column
+  bool accumulate = false;
+};
+
+/// Source of pack_columns: element (k, i) is data[k stride + i]; nothing at or behind `end` is read.
+template <class T>
+struct PackSource {
+  const T* data;
+  Index stride;
+  const T* end;
+};
+
+/// The product kernels of one instruction set.
+template <class T>
+struct ProductKernels {
+  Index rows;  // height and width of a register tile
+  Index columns;
+  Index row_step;  // heights and widths of panels are rounded up to these
+  Index column_step;
+  /// Computes a tile of C.
+  void (*tile)(const ProductTile<T>& tile);
+  /// panel[k width + i] = rows[i][k] for k < count, i < width; a null row counts as zeros.
+  void (*pack_rows)(const T* const* rows, Index width, Index count, T* panel);
+  /// The columns [0, columns) of the source for k < count as panels of `width` columns, each panel width *
+  /// count long, the last one padded with zeros to a multiple of `step` columns: panel[k panel_width + i].
+  void (*pack_columns)(const PackSource<T>& from, Index columns, Index width, Index step, Index count,
+                       T* panels);
+};
+
+}  // namespace eigengrad::kernels

@@ -1,0 +1,247 @@
+#include "eigengrad/kernels/convolution.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+using namespace eigengrad;
+
+namespace {
+
+template <class T>
+BasicTensor<T> random_tensor(const Shape& shape, std::mt19937& generator) {
+  BasicTensor<T> tensor = BasicTensor<T>::uninitialized(shape);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  for (T& value : tensor.mutable_values()) value = static_cast<T>(uniform(generator));
+  return tensor;
+}
+
+/// Calls body(i of x, i of w, i of y) for every product of the convolution, by plain loops.
+template <class Body>
+void for_each_product(const Shape& x, const Shape& w, const Shape& y, Conv2dOptions options, Body body) {
+  for (Index n = 0; n < x[0]; ++n)
+    for (Index p = 0; p < y[1]; ++p)
+      for (Index q = 0; q < y[2]; ++q)
+        for (Index a = 0; a < w[0]; ++a)
+          for (Index b = 0; b < w[1]; ++b) {
+            const Index h = p * options.stride + a - options.padding,
+                        v = q * options.stride + b - options.padding;
+            if (h < 0 || h >= x[1] || v < 0 || v >= x[2]) continue;
+            for (Index c = 0; c < x[3]; ++c)
+              for (Index o = 0; o < w[3]; ++o)
+                body(((n * x[1] + h) * x[2] + v) * x[3] + c, ((a * w[1] + b) * w[2] + c) * w[3] + o,
+                     ((n * y[1] + p) * y[2] + q) * y[3] + o);
+          }
+}
+
+/// Number of elements further from the sums than rounding explains. `magnitude` is the sum of absolute terms.
+template <class T>
+Index wrong_elements(const BasicTensor<T>& result, const BasicTensor<double>& sums,
+                     const BasicTensor<double>& magnitudes, Index terms) {
+  if (result.shape() != sums.shape()) return -1;
+  const double bound = std::numeric_limits<T>::epsilon() * (4 + std::sqrt(static_cast<double>(terms)));
+  Index wrong = 0;
+  for (Index i = 0; i < result.size(); ++i) {
+    const double error = std::abs(static_cast<double>(result.data()[i]) - sums.data()[i]);
+    if (!(error <= bound * magnitudes.data()[i])) ++wrong;
+  }
+  return wrong;
+}
+
+struct Sums {
+  BasicTensor<double> value, magnitude;
+  explicit Sums(const Shape& shape)
+      : value(BasicTensor<double>::zeros(shape)), magnitude(BasicTensor<double>::zeros(shape)) {}
+  void add(Index i, double term) {
+    value.mutable_data()[i] += term;
+    magnitude.mutable_data()[i] += std::abs(term);
+  }
+  template <class T>
+  void add_bias(const BasicTensor<T>& bias) {
+    for (Index i = 0; i < value.size(); ++i) add(i, static_cast<double>(bias.data()[i % bias.size()]));
+  }
+};
+
+/// All three kernels, with and without bias, against plain loops.
+template <class T>
+void check_convolution(const Shape& x_shape, const Shape& w_shape, Conv2dOptions options,
+                       std::mt19937& generator) {
+  CAPTURE(to_string(x_shape));
+  CAPTURE(to_string(w_shape));
+  CAPTURE(options.stride);
+  CAPTURE(options.padding);
+  const BasicTensor<T> x = random_tensor<T>(x_shape, generator), w = random_tensor<T>(w_shape, generator);
+  const BasicTensor<T> y = kernels::conv2d(x, w, options);
+  const BasicTensor<T> dy = random_tensor<T>(y.shape(), generator);
+  const BasicTensor<T> dx = kernels::conv2d_input_gradient(dy, w, x_shape, options);
+  const BasicTensor<T> dw = kernels::conv2d_weight_gradient(x, dy, w_shape, options);
+  Sums y_sums(y.shape()), dx_sums(x_shape), dw_sums(w_shape);
+  for_each_product(x_shape, w_shape, y.shape(), options, [&](Index i, Index j, Index k) {
+    const double xi = x.data()[i], wj = w.data()[j], dyk = dy.data()[k];
+    y_sums.add(k, xi * wj);
+    dx_sums.add(i, dyk * wj);
+    dw_sums.add(j, xi * dyk);
+  });
+  const Index taps = w_shape[0] * w_shape[1];
+  REQUIRE(wrong_elements(y, y_sums.value, y_sums.magnitude, taps * w_shape[2]) == 0);
+  REQUIRE(wrong_elements(dx, dx_sums.value, dx_sums.magnitude, taps * w_shape[3]) == 0);
+  REQUIRE(wrong_elements(dw, dw_sums.value, dw_sums.magnitude, dy.rows()) == 0);
+
+  const BasicTensor<T> out_bias = random_tensor<T>({w_shape[3]}, generator);
+  y_sums.add_bias(out_bias);
+  REQUIRE(wrong_elements(kernels::conv2d(x, w, options, &out_bias), y_sums.value, y_sums.magnitude,
+                         taps * w_shape[2]) == 0);
+  const BasicTensor<T> in_bias = random_tensor<T>({w_shape[2]}, generator);
+  dx_sums.add_bias(in_bias);
+  REQUIRE(wrong_elements(kernels::conv2d_input_gradient(dy, w, x_shape, options, &in_bias), dx_sums.value,
+                         dx_sums.magnitude, taps * w_shape[3]) == 0);
+}
+
+template <class T>
+bool same_bits(const BasicTensor<T>& a, const BasicTensor<T>& b) {
+  return a.shape() == b.shape() &&
+         (a.size() == 0 || std::memcmp(a.data(), b.data(), a.values().size_bytes()) == 0);
+}
+
+template <class T>
+double inner_product(const BasicTensor<T>& a, const BasicTensor<T>& b) {
+  double sum = 0;
+  for (Index i = 0; i < a.size(); ++i)
+    sum += static_cast<double>(a.data()[i]) * static_cast<double>(b.data()[i]);
+  return sum;
+}
+
+/// Fresh buffers hold NaN while it lives.
+struct Poison {
+  Poison() { detail::BufferPool::instance().set_poison(true); }
+  ~Poison() { detail::BufferPool::instance().set_poison(false); }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops over random shapes", T, float, double) {
+  const Poison poison;
+  std::mt19937 generator(1);
+  const auto pick = [&](Index low, Index high) {
+    return std::uniform_int_distribution<Index>(low, high)(generator);
+  };
+  for (int trial = 0; trial < 300; ++trial) {
+    const Index kernel_height = pick(1, 5), kernel_width = pick(1, 5);
+    const Conv2dOptions options{.stride = pick(1, 3), .padding = pick(0, 3)};
+    const Index height = pick(std::max<Index>(1, kernel_height - 2 * options.padding), 9);
+    const Index width = pick(std::max<Index>(1, kernel_width - 2 * options.padding), 9);
+    const Index in = trial % 3 == 0 ? pick(1, 4) : pick(1, 40),
+                out = trial % 4 == 0 ? pick(1, 4) : pick(1, 40);
+    const Index images = trial % 5 == 0 ? pick(1, 40) : pick(1, 4);
+    check_convolution<T>({images, height, width, in}, {kernel_height, kernel_width, in, out}, options,
+                         generator);
+  }
+}
+
+TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops where work is cut", T, float, double) {
+  const Poison poison;
+  std::mt19937 generator(2);
+  check_convolution<T>({1, 24, 20, 3}, {3, 3, 3, 5}, {.stride = 1, .padding = 1},
+                       generator);  // bands of one image
+  check_convolution<T>({2, 24, 8, 2}, {5, 4, 2, 33}, {.stride = 2, .padding = 2}, generator);
+  check_convolution<T>({33, 6, 6, 1}, {4, 4, 1, 8}, {.stride = 2, .padding = 1}, generator);  // one channel
+  check_convolution<T>({40, 4, 4, 24}, {4, 4, 24, 48}, {.stride = 2, .padding = 1},
+                       generator);                                       // whole tiles
+  check_convolution<T>({8, 3, 3, 210}, {1, 1, 210, 70}, {}, generator);  // several tasks of channels
+  check_convolution<T>({3, 2, 2, 5}, {1, 1, 5, 4}, {.stride = 3, .padding = 3},
+                       generator);  // pixels without a tap
+}
+
+TEST_CASE_TEMPLATE("convolution: the three kernels are adjoint", T, float, double) {
+  std::mt19937 generator(3);
+  const Conv2dOptions options{.stride = 2, .padding = 1};
+  for (const Index extent : {13, 14}) {  // the last row and column of 14 meet no tap of one kernel row less
+    const BasicTensor<T> x = random_tensor<T>({16, extent, extent, 8}, generator);
+    const BasicTensor<T> w = random_tensor<T>({3, 3, 8, 16}, generator);
+    const BasicTensor<T> y = kernels::conv2d(x, w, options), dy = random_tensor<T>(y.shape(), generator);
+    const double form = inner_product(y, dy);
+    const double scale = std::sqrt(inner_product(y, y) * inner_product(dy, dy));
+    const double bound = 10 * std::numeric_limits<T>::epsilon() * scale;
+    CHECK(std::abs(inner_product(x, kernels::conv2d_input_gradient(dy, w, x.shape(), options)) - form) <
+          bound);
+    CHECK(std::abs(inner_product(w, kernels::conv2d_weight_gradient(x, dy, w.shape(), options)) - form) <
+          bound);
+  }
+}
+
+TEST_CASE_TEMPLATE("convolution: empty extents", T, float, double) {
+  const Poison poison;
+  const auto zeros = [](const Shape& shape) { return BasicTensor<T>::zeros(shape); };
+  const BasicTensor<T> bias({2}, {3, 4});
+  CHECK(same_bits(kernels::conv2d(zeros({2, 3, 3, 0}), zeros({2, 2, 0, 4})), zeros({2, 2, 2, 4})));
+  CHECK(same_bits(kernels::conv2d(zeros({1, 2, 1, 0}), zeros({1, 1, 0, 2}), {}, &bias),
+                  BasicTensor<T>({1, 2, 1, 2}, {3, 4, 3, 4})));
+  CHECK(kernels::conv2d(zeros({0, 3, 3, 2}), zeros({2, 2, 2, 4})).shape() == Shape{0, 2, 2, 4});
+  CHECK(kernels::conv2d(zeros({2, 3, 3, 2}), zeros({2, 2, 2, 0})).shape() == Shape{2, 2, 2, 0});
+  CHECK(same_bits(kernels::conv2d_input_gradient(zeros({2, 2, 2, 0}), zeros({2, 2, 3, 0}), {2, 3, 3, 3}),
+                  zeros({2, 3, 3, 3})));
+  CHECK(same_bits(kernels::conv2d_weight_gradient(zeros({0, 3, 3, 2}), zeros({0, 2, 2, 4}), {2, 2, 2, 4}),
+                  zeros({2, 2, 2, 4})));
+  CHECK(kernels::conv2d_weight_gradient(zeros({1, 3, 3, 0}), zeros({1, 2, 2, 4}), {2, 2, 0, 4}).size() == 0);
+}
+
+TEST_CASE_TEMPLATE("convolutions give the same bits for any number of threads", T, float, double) {
+  const Poison poison;
+  std::mt19937 generator(4);
+  const int threads = thread_count();
+  struct Case {
+    Shape x, w;
+    Conv2dOptions options;
+  };
+  for (const Case& c : {Case{{29, 10, 10, 16}, {4, 4, 16, 24}, {.stride = 2, .padding = 1}},
+                        Case{{40, 12, 12, 1}, {4, 4, 1, 33}, {.stride = 2, .padding = 1}},
+                        Case{{1, 32, 32, 8}, {3, 3, 8, 16}, {.stride = 1, .padding = 1}}}) {
+    const BasicTensor<T> x = random_tensor<T>(c.x, generator), w = random_tensor<T>(c.w, generator);
+    set_thread_count(1);
+    const BasicTensor<T> y = kernels::conv2d(x, w, c.options), dy = random_tensor<T>(y.shape(), generator);
+    const BasicTensor<T> dx = kernels::conv2d_input_gradient(dy, w, c.x, c.options);
+    const BasicTensor<T> dw = kernels::conv2d_weight_gradient(x, dy, c.w, c.options);
+    for (int count : {2, 3}) {
+      set_thread_count(count);
+      CHECK(same_bits(kernels::conv2d(x, w, c.options), y));
+      CHECK(same_bits(kernels::conv2d_input_gradient(dy, w, c.x, c.options), dx));
+      CHECK(same_bits(kernels::conv2d_weight_gradient(x, dy, c.w, c.options), dw));
+    }
+  }
+  set_thread_count(threads);
+}
+
+TEST_CASE("convolution: error texts") {
+  const Tensor x = Tensor::zeros({2, 5, 5, 3}), w = Tensor::zeros({3, 3, 3, 4}), bias = Tensor::zeros({5});
+  CHECK_THROWS_WITH_AS(
+      kernels::conv2d(Tensor::zeros({5, 5, 3}), w),
+      "conv2d: x is [5, 5, 3], w is [3, 3, 3, 4]; they must be [N, H, W, Cin] and [Kh, Kw, Cin, Cout]",
+      Error);
+  CHECK_THROWS_WITH_AS(
+      kernels::conv2d(x, Tensor::zeros({3, 3, 2, 4})),
+      "conv2d: x is [2, 5, 5, 3], w is [3, 3, 2, 4]; channels of x (3) must equal Cin of w (2)", Error);
+  CHECK_THROWS_WITH_AS(
+      kernels::conv2d(x, w, {.stride = 0}),
+      "conv2d: stride is 0, padding is 0; stride must be at least 1 and padding not negative", Error);
+  CHECK_THROWS_WITH_AS(
+      kernels::conv2d(x, w, {.padding = -1}),
+      "conv2d: stride is 1, padding is -1; stride must be at least 1 and padding not negative", Error);
+  CHECK_THROWS_WITH_AS(
+      kernels::conv2d(x, Tensor::zeros({6, 3, 3, 4})),
+      "conv2d: x is [2, 5, 5, 3], w is [6, 3, 3, 4], padding is 0; the kernel must not be empty nor "
+      "larger than the padded image",
+      Error);
+  CHECK_THROWS_WITH_AS(kernels::conv2d(x, w, {}, &bias), "conv2d: bias is [5]; it must be [4]", Error);
+  CHECK_THROWS_WITH_AS(
+      kernels::conv2d_input_gradient(Tensor::zeros({2, 4, 3, 4}), w, x.shape()),
+      "conv2d_input_gradient: dy is [2, 4, 3, 4]; images [2, 5, 5, 3], kernel [3, 3, 3, 4], stride 1 "
+      "and padding 0 make it [2, 3, 3, 4]",
+      Error);
+  CHECK_THROWS_WITH_AS(kernels::conv2d_input_gradient(x, w, {2, 5, 5}),
+                       doctest::Contains("input_shape is [2, 5, 5]"), Error);
+  CHECK_THROWS_WITH_AS(kernels::conv2d_weight_gradient(x, x, w.shape(), {.padding = 1}),
+                       doctest::Contains("conv2d_weight_gradient: dy is [2, 5, 5, 3]; images"), Error);
+}

@@ -1,0 +1,224 @@
+#include "eigengrad/kernels/products.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+using namespace eigengrad;
+
+namespace {
+
+template <class T>
+BasicTensor<T> random_tensor(const Shape& shape, std::mt19937& generator) {
+  BasicTensor<T> tensor = BasicTensor<T>::uninitialized(shape);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  for (T& value : tensor.mutable_values()) value = static_cast<T>(uniform(generator));
+  return tensor;
+}
+
+/// Number of elements of op(a) op(b) + bias that are further from a sum in long double than rounding
+/// explains: k + 1 roundings relative to the sum of magnitudes.
+template <class T>
+Index wrong_elements(const BasicTensor<T>& c, const BasicTensor<T>& a, const BasicTensor<T>& b, bool ta,
+                     bool tb, const BasicTensor<T>* bias) {
+  const Index m = a.shape()[ta], k = a.shape()[!ta], n = b.shape()[!tb];
+  if (c.shape() != Shape{m, n}) return -1;
+  Index wrong = 0;
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < n; ++j) {
+      double sum = bias != nullptr ? bias->data()[j] : 0, magnitude = std::abs(sum);
+      for (Index p = 0; p < k; ++p) {
+        const double term = static_cast<double>(a.data()[ta ? p * m + i : i * k + p]) *
+                            static_cast<double>(b.data()[tb ? j * k + p : p * n + j]);
+        sum += term;
+        magnitude += std::abs(term);
+      }
+      const double bound =
+          std::numeric_limits<T>::epsilon() * magnitude * (4 + std::sqrt(static_cast<double>(k)));
+      if (!(std::abs(static_cast<double>(c.data()[i * n + j]) - sum) <= bound)) ++wrong;
+    }
+  return wrong;
+}
+
+template <class T>
+void check_product(Index m, Index n, Index k, bool ta, bool tb, bool with_bias, std::mt19937& generator) {
+  CAPTURE(m);
+  CAPTURE(n);
+  CAPTURE(k);
+  CAPTURE(ta);
+  CAPTURE(tb);
+  const BasicTensor<T> a = random_tensor<T>(ta ? Shape{k, m} : Shape{m, k}, generator);
+  const BasicTensor<T> b = random_tensor<T>(tb ? Shape{n, k} : Shape{k, n}, generator);
+  const BasicTensor<T> bias = random_tensor<T>({n}, generator);
+  const BasicTensor<T>* added = with_bias ? &bias : nullptr;
+  const BasicTensor<T> c = kernels::matmul(a, b, ta, tb, added);
+  REQUIRE(wrong_elements(c, a, b, ta, tb, added) == 0);
+}
+
+template <class T>
+bool same_bits(const BasicTensor<T>& a, const BasicTensor<T>& b) {
+  return a.shape() == b.shape() &&
+         (a.size() == 0 || std::memcmp(a.data(), b.data(), a.values().size_bytes()) == 0);
+}
+
+/// Fresh buffers hold NaN while it lives.
+struct Poison {
+  Poison() { detail::BufferPool::instance().set_poison(true); }
+  ~Poison() { detail::BufferPool::instance().set_poison(false); }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("matmul agrees with plain loops for every small shape", T, float, double) {
+  const Poison poison;
+  std::mt19937 generator(1);
+  std::uniform_int_distribution<Index> extent(0, 70);
+  for (int trial = 0; trial < 600; ++trial)
+    check_product<T>(extent(generator), extent(generator), extent(generator), trial & 1, trial & 2, trial & 4,
+                     generator);
+  for (Index m = 1; m <= 26; ++m)
+    for (Index n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33})
+      check_product<T>(m, n, 5, m & 1, n & 2, m & 2, generator);
+}
+
+TEST_CASE_TEMPLATE("matmul agrees with plain loops over several blocks of every extent", T, float, double) {
+  const Poison poison;
+  std::mt19937 generator(2);
+  const Index shapes[][3] = {{1, 700, 1100},   {700, 1, 1100}, {130, 600, 37}, {600, 130, 1},
+                             {129, 127, 1030}, {3, 5, 20'000}, {40, 9, 9000},  {300, 300, 300},
+                             {64, 1024, 513},  {1025, 65, 257}};
+  int trial = 0;
+  for (const auto& [m, n, k] : shapes)
+    for (int repeat = 0; repeat < 2; ++repeat, ++trial)
+      check_product<T>(m, n, k, trial & 1, (trial >> 1 ^ trial) & 1, trial & 4, generator);
+}
+
+TEST_CASE_TEMPLATE("matmul: empty extents", T, float, double) {
+  const Poison poison;
+  const BasicTensor<T> bias({3}, {1, 2, 3});
+  const BasicTensor<T> a = BasicTensor<T>::zeros({2, 0}), b = BasicTensor<T>::zeros({0, 3});
+  CHECK(same_bits(kernels::matmul(a, b), BasicTensor<T>::zeros({2, 3})));
+  CHECK(same_bits(kernels::matmul(a, b, false, false, &bias), BasicTensor<T>({2, 3}, {1, 2, 3, 1, 2, 3})));
+  CHECK(same_bits(kernels::matmul(b, a, true, true), BasicTensor<T>::zeros({3, 2})));
+  CHECK(kernels::matmul(b, BasicTensor<T>::zeros({3, 4})).shape() == Shape{0, 4});
+  CHECK(kernels::matmul(BasicTensor<T>::zeros({4, 2}), a).shape() == Shape{4, 0});
+}
+
+TEST_CASE_TEMPLATE("matmul gives the same bits for any number of threads", T, float, double) {
+  const Poison poison;
+  std::mt19937 generator(3);
+  const int threads = thread_count();
+  const Index shapes[][3] = {{128, 300, 700}, {1000, 130, 90}, {20, 30, 12'000}, {64, 64, 64}};
+  for (const auto& [m, n, k] : shapes) {
+    const BasicTensor<T> a = random_tensor<T>({k, m}, generator), b = random_tensor<T>({k, n}, generator);
+    set_thread_count(1);
+    const BasicTensor<T> one = kernels::matmul(a, b, true, false);
+    for (int count : {2, 3}) {
+      set_thread_count(count);
+      CHECK(same_bits(kernels::matmul(a, b, true, false), one));
+    }
+  }
+  set_thread_count(threads);
+}
+
+TEST_CASE_TEMPLATE("linear acts on the last axis of any tensor", T, float, double) {
+  std::mt19937 generator(4);
+  const BasicTensor<T> w = random_tensor<T>({7, 5}, generator), bias = random_tensor<T>({5}, generator);
+  for (const Shape& shape : {Shape{7}, Shape{3, 7}, Shape{2, 3, 4, 7}, Shape{0, 7}}) {
+    const BasicTensor<T> x = random_tensor<T>(shape, generator);
+    const BasicTensor<T> y = kernels::linear(x, w, &bias), matrix = x.reshape({x.rows(), 7});
+    REQUIRE(y.rank() == x.rank());
+    CHECK(y.shape()[-1] == 5);
+    CHECK(y.rows() == x.rows());
+    CHECK(same_bits(y.reshape({x.rows(), 5}), kernels::matmul(matrix, w, false, false, &bias)));
+  }
+}
+
+TEST_CASE_TEMPLATE("products propagate NaN and infinity of the operands only to where they belong", T, float,
+                   double) {
+  const T infinity = std::numeric_limits<T>::infinity();
+  BasicTensor<T> a = BasicTensor<T>::ones({13, 33}), b = BasicTensor<T>::ones({33, 35});
+  a.mutable_at(4, 32) = infinity;
+  b.mutable_at(0, 34) = std::numeric_limits<T>::quiet_NaN();
+  const BasicTensor<T> c = kernels::matmul(a, b);
+  for (Index i = 0; i < 13; ++i)
+    for (Index j = 0; j < 35; ++j) {
+      if (j == 34)
+        CHECK(std::isnan(c(i, j)));
+      else
+        CHECK(c(i, j) == (i == 4 ? infinity : T(33)));
+    }
+}
+
+TEST_CASE_TEMPLATE("packing writes nothing outside of its panels", T, float, double) {
+  const kernels::ProductKernels<T>& k = kernels::detail::product_kernels<T>();
+  std::mt19937 generator(5);
+  const BasicTensor<T> from = random_tensor<T>({64, 70}, generator);
+  const T guard = -7;
+  for (Index width = k.row_step; width <= k.columns; width += k.row_step)
+    for (Index count : {0, 1, 2, 5, 16, 17, 31, 70}) {
+      CAPTURE(width);
+      CAPTURE(count);
+      std::vector<T> panel(static_cast<std::size_t>(width * count) + 128, guard);
+      const T* rows[64] = {};
+      for (Index i = 0; i + 1 < width; ++i) rows[i] = from.data() + 70 * i;  // the last one is missing
+      k.pack_rows(rows, width, count, panel.data() + 64);
+      Index wrong = 0;
+      for (Index i = 0; i < static_cast<Index>(panel.size()); ++i) {
+        const Index at = i - 64, row = at % width, step = at / width;
+        const bool inside = at >= 0 && at < width * count;
+        wrong += panel[static_cast<std::size_t>(i)] != (!inside           ? guard
+                                                        : row + 1 < width ? from(row, step)
+                                                                          : T(0));
+      }
+      CHECK(wrong == 0);
+    }
+  for (Index columns = 1; columns <= 70; ++columns)
+    for (Index count : {0, 1, 3, 64}) {
+      CAPTURE(columns);
+      CAPTURE(count);
+      const Index padded = kernels::detail::round_up(columns, k.row_step);
+      std::vector<T> panels(static_cast<std::size_t>(padded * count) + 128, guard);
+      k.pack_columns({from.data() + 70 - columns, 70, from.data() + from.size()}, columns, k.rows, k.row_step,
+                     count, panels.data() + 64);
+      Index wrong = 0;
+      for (Index i = 0; i < 64; ++i) wrong += panels[static_cast<std::size_t>(i)] != guard;
+      for (Index i = 0; i < 64; ++i)
+        wrong += panels[panels.size() - 1 - static_cast<std::size_t>(i)] != guard;
+      for (Index j = 0; j < padded; ++j)
+        for (Index p = 0; p < count; ++p) {
+          const Index first = j / k.rows * k.rows, panel_width = std::min(k.rows, padded - first);
+          const T value = panels[static_cast<std::size_t>(64 + first * count + p * panel_width + j - first)];
+          wrong += value != (j < columns ? from(p, 70 - columns + j) : T(0));
+        }
+      CHECK(wrong == 0);
+    }
+}
+
+TEST_CASE("products: error texts") {
+  const Tensor a = Tensor::zeros({32, 64}), b = Tensor::zeros({128, 10}), bias = Tensor::zeros({11});
+  CHECK_THROWS_WITH_AS(kernels::matmul(a, b),
+                       "matmul: a is [32, 64], b is [128, 10]; columns of a (64) must equal rows of b (128)",
+                       Error);
+  CHECK_THROWS_WITH_AS(
+      kernels::matmul(a, b, true, true),
+      "matmul: a is [32, 64] transposed, b is [128, 10] transposed; columns of a (32) must equal "
+      "rows of b (10) after transposition",
+      Error);
+  CHECK_THROWS_WITH_AS(kernels::matmul(a, Tensor::zeros({64})),
+                       "matmul: a is [32, 64], b is [64]; both must have rank 2", Error);
+  CHECK_THROWS_WITH_AS(kernels::matmul(a, b, false, true), doctest::Contains("rows of b (10)"), Error);
+  CHECK_THROWS_WITH_AS(kernels::matmul(b, Tensor::zeros({10, 4}), false, false, &bias),
+                       "matmul: bias is [11]; it must be [4]", Error);
+  CHECK_THROWS_WITH_AS(
+      kernels::linear(a, b),
+      "linear: x is [32, 64], w is [128, 10]; the last axis of x (64) must equal rows of w (128)", Error);
+  CHECK_THROWS_WITH_AS(kernels::linear(Tensor::scalar(1), b),
+                       "linear: x is [], w is [128, 10]; x must have rank >= 1 and w rank 2", Error);
+  CHECK_THROWS_WITH_AS(kernels::linear(Tensor::zeros({3, 128}), b, &bias),
+                       "linear: bias is [11]; it must be [10]", Error);
+}
