@@ -95,8 +95,10 @@ class BasicTensor {
     return copy;
   }
 
-  std::span<const T> values() const { return {data(), static_cast<std::size_t>(size())}; }
-  std::span<T> mutable_values() { return {mutable_data(), static_cast<std::size_t>(size())}; }
+  /// All values; of a named tensor only, as in `for (x : rng.normal(s).values())` they would be gone.
+  std::span<const T> values() const& { return {data(), static_cast<std::size_t>(size())}; }
+  std::span<T> mutable_values() & { return {mutable_data(), static_cast<std::size_t>(size())}; }
+  void values() && = delete;
 
   /// The only element of a tensor of size 1.
   T item() const {

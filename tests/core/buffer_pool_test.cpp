@@ -1,0 +1,73 @@
+#include "eigengrad/core/buffer_pool.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "eigengrad/core/tensor.hpp"
+
+using namespace eigengrad;
+using detail::BufferPool;
+
+TEST_CASE("size classes: four to each power of two, the smallest that holds the bytes") {
+  int largest = 0;
+  for (std::size_t bytes = 1; bytes < std::size_t{1} << 20; bytes += 1 + bytes / 7) {
+    const int size_class = BufferPool::class_of(bytes);
+    CAPTURE(bytes);
+    CHECK(BufferPool::class_bytes(size_class) >= bytes);
+    if (size_class > 0) CHECK(BufferPool::class_bytes(size_class - 1) < bytes);
+    CHECK(size_class >= largest);
+    largest = size_class;
+  }
+  for (int size_class = 0; size_class < 100; ++size_class) {
+    const std::size_t bytes = BufferPool::class_bytes(size_class);
+    CHECK(BufferPool::class_of(bytes) == size_class);
+    CHECK(BufferPool::class_of(bytes + 1) == size_class + 1);
+  }
+}
+
+TEST_CASE("buffers are aligned for the widest vectors") {
+  for (Index size : {1, 3, 17, 1000}) {
+    const Tensor x = Tensor::zeros({size});
+    CHECK(reinterpret_cast<std::uintptr_t>(x.data()) % 64 == 0);
+  }
+}
+
+TEST_CASE("poisoned buffers hold NaN until they are written") {
+  BufferPool::instance().set_poison(true);
+  const Tensor x = Tensor::uninitialized({100});
+  const BasicTensor<double> y = BasicTensor<double>::uninitialized({100});
+  BufferPool::instance().set_poison(false);
+  for (float value : x.values()) CHECK(std::isnan(value));
+  for (double value : y.values()) CHECK(std::isnan(value));
+}
+
+TEST_CASE("unused memory can be given back, and the pool goes on") {
+  Tensor kept = Tensor::full({1000}, 3);
+  { const Tensor dropped = Tensor::zeros({5000}); }
+  release_unused_memory();
+  CHECK(kept(999) == 3);
+  CHECK(Tensor::full({5000}, 2)(4999) == 2);
+}
+
+TEST_CASE("tensors may be made, shared and dropped on several threads at once") {
+  const Tensor shared = Tensor::full({64}, 5);
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(4, 0);
+  for (std::size_t t = 0; t < wrong.size(); ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 2000; ++i) {
+        Tensor copy = shared;
+        Tensor own = Tensor::full({1 + i % 50}, static_cast<double>(t));
+        own.mutable_at(0) += 1;
+        copy.mutable_at(0) = 7;
+        if (own(0) != static_cast<float>(t + 1) || copy(0) != 7 || copy(1) != 5) ++wrong[t];
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (int count : wrong) CHECK(count == 0);
+  CHECK(shared(0) == 5);
+}
