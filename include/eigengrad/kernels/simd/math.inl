@@ -145,11 +145,11 @@ template <class T>
   return x > T(0) ? positive : (x == x ? at_zero : x);
 }
 
-// log(1 + u) for 0 <= u <= 1: 2 artanh(u / (2 + u)).
+// log(1 + u) for 0 <= u <= 1: 2 artanh(s / 2) with s = 2 u / (2 + u), which is not denormal where u is not.
 template <class T>
 [[gnu::always_inline]] inline Vector<T> log1p_unit(Vector<T> u) {
-  const Vector<T> s = u / (u + T(2));
-  return T(2) * s * polynomial<T>(s * s, artanh_series, sizeof(T) == 4 ? 8 : 17);
+  const Vector<T> s = (u + u) / (u + T(2));
+  return s * polynomial<T>(s * s * T(0.25), artanh_series, sizeof(T) == 4 ? 8 : 17);
 }
 
 template <class T>
