@@ -15,6 +15,7 @@
 #include "eigengrad/ops/reduce.hpp"
 #include "eigengrad/ops/shape.hpp"
 #include "eigengrad/optim/adam.hpp"
+#include "infogan/trainer.hpp"
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #  define EIGENGRAD_TEST_COUNTS_ALLOCATIONS 1
@@ -147,6 +148,15 @@ TEST_CASE("a training step with shapes seen before allocates nothing") {
     CHECK(allocations_of(step) == 0);
     set_thread_count(before);
   }
+}
+
+TEST_CASE("a step of InfoGAN allocates nothing") {
+  infogan::Trainer<float> trainer(infogan::Settings{}, {});
+  const Tensor images = Rng(1).uniform({8, 28, 28, 1}, 0, 1);
+  const auto step = [&] { trainer.step(images); };
+  step();
+  step();
+  CHECK(allocations_of(step) == 0);
 }
 
 #endif

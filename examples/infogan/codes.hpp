@@ -19,7 +19,7 @@ using Categories = std::vector<Index, PoolAllocator<Index>>;
 template <class T>
 struct Latent {
   BasicTensor<T> input;              ///< [N, noise + one-hot categorical codes + continuous codes]
-  std::vector<Categories> category;  ///< per categorical code, the class of each sample
+  std::vector<Categories, PoolAllocator<Categories>> category;  ///< per categorical code, the class of each sample
   BasicTensor<T> continuous;         ///< [N, continuous codes] in [-1, 1]
 };
 
