@@ -134,8 +134,8 @@ TEST_CASE("softmax kernels have the same bits on any number of threads and for a
   CHECK(independent_of_threads([&] { return kernels::softmax_gradient(dy, x); }));
   CHECK(independent_of_threads([&] { return kernels::log_softmax_gradient(dy, x); }));
   const Tensor row({1, 37}, x.values().subspan(2999 * 37, 37));
-  CHECK(
-      same_bits(kernels::softmax(row), Tensor({1, 37}, kernels::softmax(x).values().subspan(2999 * 37, 37))));
+  const Tensor all = kernels::softmax(x);
+  CHECK(same_bits(kernels::softmax(row), Tensor({1, 37}, all.values().subspan(2999 * 37, 37))));
 }
 
 TEST_CASE("softmax kernels name what does not fit") {
