@@ -6,8 +6,9 @@ using namespace op_test;
 
 TEST_CASE("Bernoulli: both orders of gradients") {
   Rng rng(1);
-  for (const auto& [logits, x] :
+  for (const auto& pair :
        {std::pair(Shape{3, 4}, Shape{3, 4}), {{3, 4}, {4}}, {{4}, {3, 4}}, {{}, {5}}, {{0}, {0}}}) {
+    const Shape &logits = pair.first, &x = pair.second;
     CAPTURE(to_string(logits));
     CAPTURE(to_string(x));
     const Tensor64 l = random_away(rng, logits, -4, 4, {0}), values = rng.uniform<double>(x, 0.1, 0.9);

@@ -7,8 +7,8 @@ using namespace op_test;
 
 TEST_CASE("Normal: both orders of gradients") {
   Rng rng(1);
-  for (const auto& [mean_shape, std_shape] :
-       {std::pair(Shape{3, 4}, Shape{3, 4}), {{3, 4}, {4}}, {{4}, {3, 1}}, {{}, {2}}}) {
+  for (const auto& pair : {std::pair(Shape{3, 4}, Shape{3, 4}), {{3, 4}, {4}}, {{4}, {3, 1}}, {{}, {2}}}) {
+    const Shape &mean_shape = pair.first, &std_shape = pair.second;
     CAPTURE(to_string(mean_shape));
     CAPTURE(to_string(std_shape));
     const Tensor64 mean = rng.uniform<double>(mean_shape, -2, 2), s = rng.uniform<double>(std_shape, -1, 1);

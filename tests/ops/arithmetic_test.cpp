@@ -20,7 +20,8 @@ TEST_CASE("add, subtract, multiply, divide: values and both orders of gradients 
                                             {{2, 3, 1}, {5}}, {{0, 3}, {3}}, {{}, {}}};
   Rng rng(1);
   for (const Case& c : cases)
-    for (const auto& [a_shape, b_shape] : shapes) {
+    for (const auto& pair : shapes) {
+      const Shape &a_shape = pair.first, &b_shape = pair.second;
       CAPTURE(c.name);
       CAPTURE(to_string(a_shape));
       CAPTURE(to_string(b_shape));

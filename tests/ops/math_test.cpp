@@ -96,7 +96,8 @@ TEST_CASE("elementary functions at the edges of their domains") {
 }
 
 TEST_CASE("the second derivative of powers at 0 is not NaN") {
-  for (const auto& [exponent, expected] : {std::pair(1.0, 0.0), {2.0, 2.0}, {3.0, 0.0}}) {
+  for (const auto& pair : {std::pair(1.0, 0.0), {2.0, 2.0}, {3.0, 0.0}}) {
+    const double exponent = pair.first, expected = pair.second;
     CAPTURE(exponent);
     Tape64 tape;
     const Var64 x = tape.variable(Tensor64::scalar(0));
@@ -116,8 +117,9 @@ TEST_CASE("maximum and minimum of two Vars: values, both orders of gradients, br
     return x;
   };
   const std::pair<Shape, Shape> shapes[] = {{{3, 5}, {3, 5}}, {{3, 5}, {5}}, {{3, 1}, {1, 5}}, {{}, {2, 3}}};
-  for (const auto& [a_shape, b_shape] : shapes)
+  for (const auto& pair : shapes)
     for (int which : {0, 1}) {
+      const Shape &a_shape = pair.first, &b_shape = pair.second;
       CAPTURE(to_string(a_shape));
       CAPTURE(to_string(b_shape));
       CAPTURE(which);
