@@ -10,12 +10,19 @@
 #include <new>
 #include <utility>
 
+#if defined(__linux__)
+#  include <sys/mman.h>
+#endif
+
 #include "eigengrad/core/shape.hpp"
 
 namespace eigengrad {
 namespace detail {
 
 inline constexpr std::size_t buffer_alignment = 64;
+/// Buffers of this size or more lie on huge pages where the system has them: products that walk through many
+/// megabytes otherwise wait for the translation of addresses.
+inline constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 /// Head of every buffer; the payload follows it at the next 64-byte boundary.
 struct alignas(buffer_alignment) BufferHead {
@@ -82,8 +89,12 @@ class BufferPool {
   static BufferHead* allocate(int size_class) {
     const std::size_t bytes = (sizeof(BufferHead) + class_bytes(size_class) + buffer_alignment - 1) /
                               buffer_alignment * buffer_alignment;
-    void* memory = std::aligned_alloc(buffer_alignment, bytes);
+    const bool huge = bytes >= huge_page;
+    void* memory = std::aligned_alloc(huge ? huge_page : buffer_alignment, bytes);
     if (memory == nullptr) throw std::bad_alloc();
+#if defined(__linux__)
+    if (huge) madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // a wish: failure changes nothing
+#endif
     BufferHead* head = new (memory) BufferHead;
     head->size_class = size_class;
     return head;

@@ -62,6 +62,11 @@ namespace detail {
 /// Below this many elementary operations a loop stays on one thread: waking another costs some microseconds.
 inline constexpr double parallel_threshold = 60'000;
 
+/// Where the share of `thread` begins when `count` tasks are dealt out in runs as equal as possible.
+inline Index share_begin(Index count, Index thread, Index threads) {
+  return count / threads * thread + std::min(thread, count % threads);
+}
+
 template <class Body>
 void call_task(Body& body, Index task, [[maybe_unused]] int thread) {
   if constexpr (std::is_invocable_v<Body&, Index, int>)
@@ -93,9 +98,11 @@ void parallel_for(Index count, double work, Body&& body) {
 #  pragma omp parallel num_threads(threads)
     {
       const FlushDenormals flush;
-      const int thread = omp_get_thread_num();
-#  pragma omp for schedule(static)
-      for (Index task = 0; task < count; ++task) detail::call_task(body, task, thread);
+      // The run of tasks by hand: LLVM's runtime allocates memory in every `omp for`.
+      const Index thread = omp_get_thread_num(), team = omp_get_num_threads();
+      const Index end = detail::share_begin(count, thread + 1, team);
+      for (Index task = detail::share_begin(count, thread, team); task < end; ++task)
+        detail::call_task(body, task, static_cast<int>(thread));
     }
     return;
   }
