@@ -2,6 +2,7 @@
 /// the images is made, every image element is packed once, and every output is written once.
 #pragma once
 
+#include "eigengrad/kernels/convolution_few_channels.hpp"
 #include "eigengrad/kernels/convolution_gather.hpp"
 #include "eigengrad/kernels/convolution_weight_gradient.hpp"
 
@@ -40,7 +41,11 @@ BasicTensor<T> conv2d_input_gradient(const BasicTensor<T>& dy, const BasicTensor
   g.check_output(name, dy.shape());
   detail::check_bias(name, bias, g.in);
   BasicTensor<T> dx = BasicTensor<T>::uninitialized(input_shape);
-  detail::Gather<T>(g, true).run(dy.data(), w.data(), bias == nullptr ? nullptr : bias->data(), dx);
+  const T* const offset = bias == nullptr ? nullptr : bias->data();
+  if (detail::FewChannels<T>::suits(g))
+    detail::FewChannels<T>(g).run(dy.data(), w.data(), offset, dx.mutable_data());
+  else
+    detail::Gather<T>(g, true).run(dy.data(), w.data(), offset, dx);
   return dx;
 }
 

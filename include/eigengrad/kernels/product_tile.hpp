@@ -29,6 +29,11 @@ struct ProductTile {
   const T* bias = nullptr;
   bool bias_by_row = false;  // one value for each row instead of each column
   bool accumulate = false;
+  // What is needed next is brought into the second-level cache meanwhile, a line of 64 bytes in each step of k: rows of
+  // `ahead_length` values, `ahead_stride` apart.
+  const T* ahead = nullptr;
+  Index ahead_length = 1;
+  Index ahead_stride = 0;
 };
 
 /// Source of pack_columns: element (k, i) is data[k stride + i]; nothing at or behind `end` is read.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
@@ -25,6 +26,31 @@ const ProductKernels<T>& product_kernels() {
   static const ProductKernels<T> kernels = dispatch([](auto isa) { return make_product_kernels<T>(isa); });
   return kernels;
 }
+
+/// The part of an operand that is packed next, brought into the cache while tiles before it are computed.
+template <class T>
+class ProductLookahead {
+ public:
+  ProductLookahead() = default;
+  ProductLookahead(const T* data, Index rows, Index length, Index stride)
+      : data_(data), rows_(rows), length_(length), stride_(stride) {}
+
+  /// Gives a tile of `steps` steps of k its share.
+  void share(ProductTile<T>& tile, Index steps) {
+    if (rows_ <= 0) return;
+    const Index lines = length_ * static_cast<Index>(sizeof(T)) / 64 + 1;
+    const Index rows = std::max<Index>(1, steps / lines);
+    tile.ahead = data_;
+    tile.ahead_length = length_;
+    tile.ahead_stride = stride_;
+    data_ += rows * stride_;
+    rows_ -= rows;
+  }
+
+ private:
+  const T* data_ = nullptr;
+  Index rows_ = 0, length_ = 0, stride_ = 0;
+};
 
 /// An operand: element (k, i) is data[k stride + i] if `k_major`, else data[i stride + k], for i < extent.
 template <class T>
@@ -54,28 +80,44 @@ struct ProductOperand {
       kernels.pack_rows(rows, panel_width(panel), count, panels + (panel - first) * count);
     }
   }
+  /// What pack(kernels, first, last, k, count, ...) reads.
+  ProductLookahead<T> lookahead(Index first, Index last, Index k, Index count) const {
+    return k_major ? ProductLookahead<T>(data + k * stride + first, count, last - first, stride)
+                   : ProductLookahead<T>(data + first * stride + k, last - first, count, stride);
+  }
 };
 
-/// How a product is cut, by its extents alone: blocks of k, each one chain of sums, added in order; tiles of
-/// the operand that is not shared; where those are too few to occupy the machine, parts of k with partial
-/// results.
+/// How a product is cut. Blocks of k, each one chain of sums, are added in order; where the result is too small to
+/// occupy the machine, parts of k have partial results. Both follow from the extents alone, so the bits of the result
+/// do. The tiles of the operand that is not shared, one task each, change nothing in any sum: they may suit the threads.
 struct ProductPlan {
   Index k_block, k_blocks, tile, tiles, parts;
 
-  ProductPlan(Index shared, Index cut, Index k, Index width, std::size_t scalar_bytes) {
+  ProductPlan(Index cut, Index k, Index width, std::size_t scalar_bytes, double work) {
     const Index longest =
         2048 / static_cast<Index>(scalar_bytes);  // a panel of A stays in the first-level cache
     k_block = divide_up(k, std::max<Index>(1, divide_up(k, longest)));
     k_blocks = std::max<Index>(1, k == 0 ? 1 : divide_up(k, k_block));
-    const Index widest =
-        std::max(width, longest / 2 / width * width);  // a block stays in half the second level
-    tile = std::clamp(round_up(divide_up(cut, 16), width), width, widest);
-    if (static_cast<double>(shared) * static_cast<double>(cut) * static_cast<double>(k) < 1e5) tile = widest;
+    const Index widest = std::max<Index>(1, longest / 2 / width);  // panels: a block is half of the second level
+    const Index panels = std::max<Index>(1, divide_up(cut, width));
+    parts = panels >= 16 ? 1 : std::clamp<Index>(std::min(divide_up(16, panels), k_blocks / 2), 1, 16);
+    const Index threads = threads_for(std::max<Index>(2, panels * parts), work);
+    tile = width * best_tile(panels, widest, divide_up(threads, parts));
     tiles = divide_up(cut, tile);
-    parts = tiles >= 8 ? 1 : std::clamp<Index>(std::min(divide_up(16, tiles), k_blocks / 2), 1, 16);
   }
   /// The first block of k of a part.
   Index part_begin(Index part) const { return k_blocks * part / parts; }
+
+ private:
+  /// Panels of a tile, at most `widest`: the longest-working of `threads` has the least to do.
+  static Index best_tile(Index panels, Index widest, Index threads) {
+    Index best = 1, least = std::numeric_limits<Index>::max();
+    for (Index tile = std::min(panels, widest); tile >= 1; --tile) {
+      const Index longest = divide_up(divide_up(panels, tile), threads) * tile;
+      if (longest < least) least = longest, best = tile;
+    }
+    return best;
+  }
 };
 
 /// C = A B + bias, C being the contiguous m by n matrix `c`.
@@ -90,8 +132,8 @@ class Product {
         a_shared_(a.extent <= b.extent),
         shared_(a_shared_ ? a_ : b_),
         cut_(a_shared_ ? b_ : a_),
-        plan_(shared_.extent, cut_.extent, k, cut_.width, sizeof(T)),
-        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8) {}
+        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8),
+        plan_(cut_.extent, k, cut_.width, sizeof(T), work_) {}
 
   void run(const T* bias, T* c) {
     const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
@@ -108,12 +150,12 @@ class Product {
       const Index part = task / plan_.tiles, first = task % plan_.tiles * plan_.tile;
       const Index last = std::min(first + plan_.tile, cut_.extent);
       for (Index block = plan_.part_begin(part); block < plan_.part_begin(part + 1); ++block) {
-        const Index k = block * plan_.k_block, count = std::min(plan_.k_block, k_ - k);
+        const Index k = block * plan_.k_block, count = block_length(block);
         T* const own = packed + thread * packed_size;
         cut_.pack(kernels_, first, last, k, count, k_, own);
         const bool first_block = block == plan_.part_begin(part);
         multiply(shared_panels + k * shared_.padded(), own, first, last, count, sums + part * size,
-                 plan_.parts > 1 ? nullptr : bias, !first_block);
+                 plan_.parts > 1 ? nullptr : bias, !first_block, after(task, block));
       }
     });
     if (plan_.parts > 1) add_parts(sums, size, bias, c);
@@ -126,10 +168,24 @@ class Product {
     return operand;
   }
 
+  Index block_length(Index block) const { return std::min(plan_.k_block, k_ - block * plan_.k_block); }
+
+  /// What is packed after a block of a task: the next block, or the first one of the next task.
+  ProductLookahead<T> after(Index task, Index block) const {
+    Index part = task / plan_.tiles;
+    if (++block == plan_.part_begin(part + 1)) {
+      part = ++task / plan_.tiles;
+      if (part == plan_.parts) return {};
+      block = plan_.part_begin(part);
+    }
+    const Index first = task % plan_.tiles * plan_.tile, last = std::min(first + plan_.tile, cut_.extent);
+    return cut_.lookahead(first, last, block * plan_.k_block, block_length(block));
+  }
+
   void pack_shared(T* panels) const {
-    const Index chunk = 16 * shared_.width, chunks = divide_up(shared_.extent, chunk);
+    const Index chunk = 4 * shared_.width, chunks = divide_up(shared_.extent, chunk);
     parallel_for(plan_.k_blocks * chunks, work_, [&](Index task) {
-      const Index k = task / chunks * plan_.k_block, count = std::min(plan_.k_block, k_ - k);
+      const Index k = task / chunks * plan_.k_block, count = block_length(task / chunks);
       const Index first = task % chunks * chunk, last = std::min(first + chunk, shared_.extent);
       shared_.pack(kernels_, first, last, k, count, k_, panels + k * shared_.padded() + first * count);
     });
@@ -137,7 +193,7 @@ class Product {
 
   /// Adds the product over one block of k, for the range [first, last) of the operand that is cut, to C.
   void multiply(const T* shared, const T* own, Index first, Index last, Index count, T* c, const T* bias,
-                bool accumulate) const {
+                bool accumulate, ProductLookahead<T> lookahead) const {
     const Index row_end = a_shared_ ? a_.extent : last, column_end = a_shared_ ? last : b_.extent;
     const T* const a_panels = a_shared_ ? shared : own - first * count;
     const T* const b_panels = a_shared_ ? own - first * count : shared;
@@ -145,19 +201,22 @@ class Product {
     const ProductRun run{0, 0, count};
     for (Index from = a_shared_ ? first : 0; from < column_end; from += chunk)
       for (Index i = a_shared_ ? 0 : first; i < row_end; i += a_.width)
-        for (Index j = from; j < std::min(from + chunk, column_end); j += b_.width)
-          kernels_.tile({.a = a_panels + i * count,
-                         .a_step = a_.panel_width(i),
-                         .b = b_panels + j * count,
-                         .b_step = b_.panel_width(j),
-                         .runs = &run,
-                         .run_count = 1,
-                         .c = c + i * b_.extent + j,
-                         .c_row_step = b_.extent,
-                         .rows = a_.panel_used(i),
-                         .columns = b_.panel_used(j),
-                         .bias = bias == nullptr ? nullptr : bias + j,
-                         .accumulate = accumulate});
+        for (Index j = from; j < std::min(from + chunk, column_end); j += b_.width) {
+          ProductTile<T> tile{.a = a_panels + i * count,
+                              .a_step = a_.panel_width(i),
+                              .b = b_panels + j * count,
+                              .b_step = b_.panel_width(j),
+                              .runs = &run,
+                              .run_count = 1,
+                              .c = c + i * b_.extent + j,
+                              .c_row_step = b_.extent,
+                              .rows = a_.panel_used(i),
+                              .columns = b_.panel_used(j),
+                              .bias = bias == nullptr ? nullptr : bias + j,
+                              .accumulate = accumulate};
+          lookahead.share(tile, count);
+          kernels_.tile(tile);
+        }
   }
 
   void add_parts(const T* sums, Index size, const T* bias, T* c) const {
@@ -177,8 +236,8 @@ class Product {
   Index k_;
   bool a_shared_;
   const ProductOperand<T>&shared_, &cut_;
-  ProductPlan plan_;
   double work_;
+  ProductPlan plan_;
 };
 
 template <class T>

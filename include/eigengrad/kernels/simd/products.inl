@@ -25,13 +25,23 @@ template <int height, int vectors, class T>
   for (int i = 0; i < height; ++i)
 #pragma GCC unroll 2
     for (int j = 0; j < vectors; ++j) sum[i][j] = Vector<T>{};
-  if (tile.accumulate)
-    for (Index i = 0; i < tile.rows; ++i) __builtin_prefetch(tile.c + i * tile.c_row_step, 1);
+  if (tile.c_column_step == 1)
+    for (Index i = 0; i < tile.rows; ++i)
+#pragma GCC unroll 2
+      for (int j = 0; j < vectors; ++j) __builtin_prefetch(tile.c + i * tile.c_row_step + j * lanes<T>, 1);
+  const T* ahead = tile.ahead != nullptr ? tile.ahead : tile.a;
+  const T* ahead_end = ahead + tile.ahead_length;
 
   for (const ProductRun* run = tile.runs; run != tile.runs + tile.run_count; ++run) {
     const T* a = tile.a + run->a;
     const T* b = tile.b + run->b * tile.b_step;
     for (Index k = run->count; k > 0; --k, a += tile.a_step, b += tile.b_step) {
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += 64 / sizeof(T);
+      if (ahead >= ahead_end) {
+        ahead = ahead_end += tile.ahead_stride;
+        ahead -= tile.ahead_length;
+      }
       Vector<T> row[vectors];
 #pragma GCC unroll 2
       for (int j = 0; j < vectors; ++j) row[j] = load(b + j * lanes<T>);

@@ -1,0 +1,51 @@
+/// The input gradient of a convolution whose images have few channels: one product, then a sum over taps.
+#pragma once
+
+#include "eigengrad/kernels/convolution_geometry.hpp"
+#include "eigengrad/kernels/products.hpp"
+
+namespace eigengrad::kernels::detail {
+
+/// What every pixel of dy sends through every tap, [pixels, taps Cin], is one product; a pixel of dx sums what meets it.
+/// Where Kh Kw Cin <= Cout that intermediate result is no larger than dy, and neither dy is packed as often nor a
+/// register tile left as empty as where each tap is a product of its own.
+template <class T>
+class FewChannels {
+ public:
+  explicit FewChannels(const ConvolutionGeometry& g)
+      : g_(g),
+        rows_(g.height, g.out_height, g.kernel_height, g.stride, g.padding, true, true),
+        columns_(g.width, g.out_width, g.kernel_width, g.stride, g.padding, true, true) {}
+
+  static bool suits(const ConvolutionGeometry& g) { return g.kernel_height * g.kernel_width * g.in <= g.out; }
+
+  void run(const T* dy, const T* weights, const T* bias, T* dx) const {
+    const Index taps = g_.kernel_height * g_.kernel_width * g_.in, pixels = g_.n * g_.out_height * g_.out_width;
+    const BasicTensor<T> sent = multiply<T>(dy, false, weights, true, pixels, taps, g_.out, nullptr);
+    const double work = static_cast<double>(g_.n * g_.height * g_.width * taps);
+    parallel_for(g_.n * g_.height, work, [&](Index task) {
+      add_row(sent.data(), task / g_.height, task % g_.height, bias, dx + task * g_.width * g_.in);
+    });
+  }
+
+ private:
+  void add_row(const T* sent, Index image, Index row, const T* bias, T* dx) const {
+    const Index kernel_row = g_.kernel_width * g_.in, pixel = g_.kernel_height * kernel_row;
+    for (Index column = 0; column < g_.width; ++column, dx += g_.in) {
+      for (Index c = 0; c < g_.in; ++c) dx[c] = bias == nullptr ? T(0) : bias[c];
+      for (const Tap& y : rows_[row]) {
+        // AxisTaps numbers the taps of a gradient backwards.
+        const T* const line = sent + (image * g_.out_height + y.source) * g_.out_width * pixel +
+                              (g_.kernel_height - 1 - y.kernel) * kernel_row;
+        for (const Tap& x : columns_[column])
+          for (Index c = 0; c < g_.in; ++c)
+            dx[c] += line[x.source * pixel + (g_.kernel_width - 1 - x.kernel) * g_.in + c];
+      }
+    }
+  }
+
+  const ConvolutionGeometry& g_;
+  AxisTaps rows_, columns_;
+};
+
+}  // namespace eigengrad::kernels::detail
