@@ -50,7 +50,15 @@ class MultiplyAdds {
 
   /// Additions and multiplications of one call.
   static double operations() {
-    return 2.0 * eigengrad::thread_count() * static_cast<double>(steps) * floats_per_step();
+    return 2.0 * eigengrad::thread_count() * static_cast<double>(steps) * floats_per_step(eigengrad::instruction_set());
+  }
+  /// Of one step of all chains of one thread.
+  static double floats_per_step(eigengrad::InstructionSet set) {
+    switch (set) {
+      case eigengrad::InstructionSet::avx512: return 24 * 16;
+      case eigengrad::InstructionSet::avx2: return 12 * 8;
+      default: return 12 * 4;
+    }
   }
 
  private:
@@ -63,13 +71,6 @@ class MultiplyAdds {
       case eigengrad::InstructionSet::avx2: return chains_avx2;
 #endif
       default: return chains_baseline;
-    }
-  }
-  static double floats_per_step() {
-    switch (eigengrad::instruction_set()) {
-      case eigengrad::InstructionSet::avx512: return 24 * 16;
-      case eigengrad::InstructionSet::avx2: return 12 * 8;
-      default: return 12 * 4;
     }
   }
 };

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <type_traits>
+#include <vector>
 
 #ifdef _OPENMP
 #  include <omp.h>
@@ -13,6 +15,7 @@
 #  include <xmmintrin.h>
 #endif
 
+#include "eigengrad/core/buffer_pool.hpp"
 #include "eigengrad/core/shape.hpp"
 
 namespace eigengrad {
@@ -67,6 +70,44 @@ inline Index share_begin(Index count, Index thread, Index threads) {
   return count / threads * thread + std::min(thread, count % threads);
 }
 
+/// The tasks of one thread that nobody has begun. Their owner takes them one by one from the front; a thread that has none
+/// left takes over the second half, so that a slow core holds nobody up.
+class alignas(64) TaskQueue {
+ public:
+  void assign(Index begin, Index end) { range_.store(pack(begin, end), std::memory_order_relaxed); }
+
+  bool take(Index& task) {
+    std::uint64_t range = range_.load(std::memory_order_relaxed);
+    while (begin_of(range) < end_of(range))
+      if (range_.compare_exchange_weak(range, range + 1, std::memory_order_relaxed)) {
+        task = begin_of(range);
+        return true;
+      }
+    return false;
+  }
+
+  bool take_half_of(TaskQueue& other) {
+    std::uint64_t range = other.range_.load(std::memory_order_relaxed);
+    while (begin_of(range) < end_of(range)) {
+      const Index begin = begin_of(range), middle = begin + (end_of(range) - begin) / 2;
+      if (other.range_.compare_exchange_weak(range, pack(begin, middle), std::memory_order_relaxed)) {
+        assign(middle, end_of(range));
+        return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  static std::uint64_t pack(Index begin, Index end) {
+    return static_cast<std::uint64_t>(end) << 32 | static_cast<std::uint64_t>(begin);
+  }
+  static Index begin_of(std::uint64_t range) { return static_cast<Index>(range & 0xFFFFFFFF); }
+  static Index end_of(std::uint64_t range) { return static_cast<Index>(range >> 32); }
+
+  std::atomic<std::uint64_t> range_;
+};
+
 template <class Body>
 void call_task(Body& body, Index task, [[maybe_unused]] int thread) {
   if constexpr (std::is_invocable_v<Body&, Index, int>)
@@ -86,8 +127,8 @@ inline int threads_for([[maybe_unused]] Index count, [[maybe_unused]] double wor
 #endif
 }
 
-/// Calls body(task) or body(task, thread) once for every task in [0, count), each thread a contiguous run of
-/// tasks. `work` is the total in elementary operations; small work stays on the calling thread. The body must
+/// Calls body(task) or body(task, thread) once for every task in [0, count), each thread rising runs of tasks, `thread` being
+/// less than threads_for(count, work). `work` is the total in elementary operations; small work stays on the calling thread. The body must
 /// not throw, and no task may depend on another.
 template <class Body>
 void parallel_for(Index count, double work, Body&& body) {
@@ -95,14 +136,23 @@ void parallel_for(Index count, double work, Body&& body) {
   [[maybe_unused]] const int threads = threads_for(count, work);
 #ifdef _OPENMP
   if (threads > 1) {
+    const Index chunk = count / (64 * threads) + 1, chunks = (count + chunk - 1) / chunk;
+    std::vector<detail::TaskQueue, PoolAllocator<detail::TaskQueue>> queues(static_cast<std::size_t>(threads));
+    for (Index thread = 0; thread < threads; ++thread)
+      queues[static_cast<std::size_t>(thread)].assign(detail::share_begin(chunks, thread, threads),
+                                                      detail::share_begin(chunks, thread + 1, threads));
 #  pragma omp parallel num_threads(threads)
     {
       const FlushDenormals flush;
-      // The run of tasks by hand: LLVM's runtime allocates memory in every `omp for`.
-      const Index thread = omp_get_thread_num(), team = omp_get_num_threads();
-      const Index end = detail::share_begin(count, thread + 1, team);
-      for (Index task = detail::share_begin(count, thread, team); task < end; ++task)
-        detail::call_task(body, task, static_cast<int>(thread));
+      const int thread = omp_get_thread_num();
+      detail::TaskQueue& own = queues[static_cast<std::size_t>(thread)];
+      for (int victim = thread, tried = 0; tried < threads;) {
+        for (Index c = 0; own.take(c); tried = 0)
+          for (Index task = c * chunk; task < std::min((c + 1) * chunk, count); ++task)
+            detail::call_task(body, task, thread);
+        victim = (victim + 1) % threads;
+        if (!own.take_half_of(queues[static_cast<std::size_t>(victim)])) ++tried;
+      }
     }
     return;
   }

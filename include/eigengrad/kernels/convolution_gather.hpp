@@ -75,7 +75,7 @@ class Gather {
   /// What a thread keeps from one output row to the next of the same group.
   struct Worker {
     T* ring = nullptr;
-    Index group = -1;
+    Index group = -1, row = 0;
     Index next_source = 0;                                    // rows before it are packed
     std::vector<ProductRun, PoolAllocator<ProductRun>> runs;  // of one output row, pixel by pixel
     std::vector<Index, PoolAllocator<Index>> run_begins;
@@ -135,8 +135,9 @@ class Gather {
 
   /// Packs those source rows of the group that the output row needs and that are not there yet.
   void pack_source(Worker& worker, Index group, Index row) const {
-    if (worker.group != group) worker.next_source = std::numeric_limits<Index>::min();
+    if (worker.group != group || row < worker.row) worker.next_source = std::numeric_limits<Index>::min();
     worker.group = group;
+    worker.row = row;
     const auto taps = rows_[row];
     if (taps.empty()) return;
     worker.next_source = std::max(worker.next_source, taps.front().source);

@@ -35,21 +35,25 @@ class ProductLookahead {
   ProductLookahead(const T* data, Index rows, Index length, Index stride)
       : data_(data), rows_(rows), length_(length), stride_(stride) {}
 
-  /// Gives a tile of `steps` steps of k its share.
-  void share(ProductTile<T>& tile, Index steps) {
-    if (rows_ <= 0) return;
+  /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k: what comes too early is gone when it is needed.
+  void plan(Index tiles, Index steps) {
     const Index lines = length_ * static_cast<Index>(sizeof(T)) / 64 + 1;
-    const Index rows = std::max<Index>(1, steps / lines);
+    rows_of_tile_ = std::max<Index>(1, steps / lines);
+    tiles_before_ = std::max<Index>(0, tiles - divide_up(rows_, rows_of_tile_));
+  }
+  /// Gives the next tile its share.
+  void share(ProductTile<T>& tile) {
+    if (--tiles_before_ >= 0 || rows_ <= 0) return;
     tile.ahead = data_;
     tile.ahead_length = length_;
     tile.ahead_stride = stride_;
-    data_ += rows * stride_;
-    rows_ -= rows;
+    data_ += rows_of_tile_ * stride_;
+    rows_ -= rows_of_tile_;
   }
 
  private:
   const T* data_ = nullptr;
-  Index rows_ = 0, length_ = 0, stride_ = 0;
+  Index rows_ = 0, length_ = 0, stride_ = 0, rows_of_tile_ = 1, tiles_before_ = 0;
 };
 
 /// An operand: element (k, i) is data[k stride + i] if `k_major`, else data[i stride + k], for i < extent.
@@ -60,6 +64,14 @@ struct ProductOperand {
   bool k_major;
   Index extent;
   Index width = 0, step = 0;  // of its panels, and what the last panel's width is rounded up to
+
+  /// How many of its rows of k can lie in the second-level cache side by side: a stride that is a large power of two
+  /// maps them to the same sets (half of eight ways of 128 KB).
+  Index rows_without_conflict() const {
+    if (!k_major) return std::numeric_limits<Index>::max();
+    const Index bytes = stride * static_cast<Index>(sizeof(T)), power_of_two = bytes & -bytes;
+    return std::max<Index>(64, 4 * (128 << 10) / std::max<Index>(power_of_two, 1));
+  }
 
   Index padded() const { return round_up(extent, step); }
   /// Width of the panel that starts at `first`, and how many rows or columns of the operand are in it.
@@ -93,12 +105,14 @@ struct ProductOperand {
 struct ProductPlan {
   Index k_block, k_blocks, tile, tiles, parts;
 
-  ProductPlan(Index cut, Index k, Index width, std::size_t scalar_bytes, double work) {
-    const Index longest =
-        2048 / static_cast<Index>(scalar_bytes);  // a panel of A stays in the first-level cache
-    k_block = divide_up(k, std::max<Index>(1, divide_up(k, longest)));
+  template <class T>
+  ProductPlan(Index shared, const ProductOperand<T>& operand, Index k, double work) {
+    const Index cut = operand.extent, width = operand.width;
+    const Index longest = 2048 / static_cast<Index>(sizeof(T));  // a panel of A stays in the first-level cache
+    const Index deepest = shared < 1024 ? std::min(longest, operand.rows_without_conflict()) : longest;
+    k_block = divide_up(k, std::max<Index>(1, divide_up(k, deepest)));
     k_blocks = std::max<Index>(1, k == 0 ? 1 : divide_up(k, k_block));
-    const Index widest = std::max<Index>(1, longest / 2 / width);  // panels: a block is half of the second level
+    const Index widest = std::max<Index>(1, longest / 4 / width);  // panels: a block is a quarter of the second level
     const Index panels = std::max<Index>(1, divide_up(cut, width));
     parts = panels >= 16 ? 1 : std::clamp<Index>(std::min(divide_up(16, panels), k_blocks / 2), 1, 16);
     const Index threads = threads_for(std::max<Index>(2, panels * parts), work);
@@ -133,7 +147,7 @@ class Product {
         shared_(a_shared_ ? a_ : b_),
         cut_(a_shared_ ? b_ : a_),
         work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8),
-        plan_(cut_.extent, k, cut_.width, sizeof(T), work_) {}
+        plan_(shared_.extent, cut_, k, work_) {}
 
   void run(const T* bias, T* c) {
     const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
@@ -199,6 +213,9 @@ class Product {
     const T* const b_panels = a_shared_ ? own - first * count : shared;
     const Index chunk = 8 * b_.width;  // columns of B that stay in the second-level cache
     const ProductRun run{0, 0, count};
+    lookahead.plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
+                       divide_up(column_end - (a_shared_ ? first : 0), b_.width),
+                   count);
     for (Index from = a_shared_ ? first : 0; from < column_end; from += chunk)
       for (Index i = a_shared_ ? 0 : first; i < row_end; i += a_.width)
         for (Index j = from; j < std::min(from + chunk, column_end); j += b_.width) {
@@ -214,7 +231,7 @@ class Product {
                               .columns = b_.panel_used(j),
                               .bias = bias == nullptr ? nullptr : bias + j,
                               .accumulate = accumulate};
-          lookahead.share(tile, count);
+          lookahead.share(tile);
           kernels_.tile(tile);
         }
   }

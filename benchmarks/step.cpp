@@ -1,0 +1,120 @@
+// The whole InfoGAN training step of examples/infogan on 128 images, against PyTorch at its best and as installed.
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "allocations.hpp"
+#include "child.hpp"
+#include "eigengrad/io/safetensors.hpp"
+#include "infogan/trainer.hpp"
+#include "machine.hpp"
+#include "serve.hpp"
+#include "suite.hpp"
+
+namespace bench {
+namespace {
+
+using infogan::Trainer;
+
+constexpr Index batch = 128;
+/// The fewest that the step takes: multiplications and additions, taps on the padding counted.
+constexpr double nominal_operations = 36.9e9;
+constexpr int checked_steps = 3;
+
+Tensor real_images() { return eigengrad::Rng(1).uniform<float>({batch, 28, 28, 1}, 0, 1); }
+
+/// D's loss, G's loss and the information in the codes.
+std::vector<double> figures_of(const infogan::StepFigures& step) {
+  double information = 0;
+  for (double code : step.information) information += code;
+  return {step.loss_d, step.loss_g, information};
+}
+
+/// Writes parameters, images and latent variables of the first steps; returns what our steps report.
+std::vector<std::vector<double>> make_check(const std::string& path) {
+  Trainer<float> trainer(infogan::Settings{}, {});
+  std::vector<eigengrad::SafetensorsEntry> entries{{"real", real_images()}};
+  for (const auto& item : eigengrad::named_parameters(trainer.networks()))
+    entries.emplace_back("parameter." + item.name(), item.value().clone());
+  eigengrad::Rng rng = trainer.rng();  // the trainer draws the same
+  std::vector<std::vector<double>> figures;
+  for (int step = 0; step < checked_steps; ++step) {
+    const auto latent = trainer.codes().sample<float>(batch, rng);
+    const std::string name = "step" + std::to_string(step) + ".";
+    entries.emplace_back(name + "latent", latent.input);
+    entries.emplace_back(name + "category", latent.category.front());
+    entries.emplace_back(name + "continuous", latent.continuous);
+    figures.push_back(figures_of(trainer.step(real_images())));
+  }
+  eigengrad::save_safetensors(path, entries);
+  return figures;
+}
+
+/// Throws unless PyTorch's steps report what ours do. Adam divides by the size of the gradient, so rounding grows
+/// from step to step.
+void check_figures(const std::string& name, const std::vector<std::vector<double>>& ours,
+                   const nlohmann::json& theirs) {
+  for (std::size_t step = 0; step < ours.size(); ++step)
+    for (std::size_t i = 0; i < ours[step].size(); ++i) {
+      const double expected = ours[step][i], got = theirs.at(step).at(i).get<double>();
+      const double tolerance = 1e-4 * std::pow(10, static_cast<double>(step));
+      eigengrad::check(std::abs(got - expected) <= tolerance * std::max(1.0, std::abs(expected)), name,
+                       " trains differently: in step ", step + 1, " it reports ", got, ", we report ", expected);
+    }
+}
+
+Contender pytorch(const std::string& name, const std::string& check_file,
+                  const std::vector<std::vector<double>>& figures, const std::vector<std::string>& environment) {
+  const auto child = std::make_shared<Child>(
+      name, std::vector<std::string>{EIGENGRAD_BENCHMARKS_PYTHON, EIGENGRAD_BENCHMARKS_PYTORCH_STEP, check_file},
+      environment);
+  const auto introduction = nlohmann::json::parse(child->introduction());
+  std::printf("  %s: %s\n", name.c_str(), introduction.at("about").get<std::string>().c_str());
+  check_figures(name, figures, introduction.at("figures"));
+  return {name, {}, [child](std::int64_t count) { return child->seconds_of(count); }};
+}
+
+/// The settings that made PyTorch fastest, beside those that its own script chooses.
+std::vector<std::string> best_environment() {
+  std::vector<std::string> settings{"ATEN_CPU_CAPABILITY=avx512", "OMP_WAIT_POLICY=active"};
+  const std::string openblas =
+      std::string("/usr/lib/") + EIGENGRAD_BENCHMARKS_ARCHITECTURE + "/openblas-openmp/libopenblas.so.0";
+  if (std::filesystem::exists(openblas)) settings.push_back("LD_PRELOAD=" + openblas);
+  return settings;
+}
+
+std::vector<Contender> prepare(const Options& options) {
+  const auto trainer = std::make_shared<Trainer<float>>(infogan::Settings{}, infogan::Architecture{});
+  std::vector<Contender> contenders{{"ours", [trainer, images = real_images()] { trainer->step(images); }}};
+  if (options.ours) return contenders;
+  const std::string check_file = options.programs + "/infogan_step_check.safetensors";
+  const auto figures = make_check(check_file);
+  contenders.push_back(pytorch("pytorch best", check_file, figures, best_environment()));
+  contenders.push_back(pytorch("pytorch default", check_file, figures, {}));
+  return contenders;
+}
+
+}  // namespace
+
+int step_heap_allocations() {
+  Trainer<float> trainer(infogan::Settings{}, {});
+  const Tensor images = real_images();
+  for (int i = 0; i < 2; ++i) trainer.step(images);
+  start_counting_allocations();
+  trainer.step(images);
+  return stop_counting_allocations();
+}
+
+void add_limits(Suite& suite) {
+  suite.push_back({"limits/multiply-adds", Limit::multiply_adds, MultiplyAdds::operations(), true,
+                   [] { return std::vector<Contender>(); }});
+  suite.push_back({"limits/bandwidth", Limit::bandwidth, Triad::bytes(), true, [] { return std::vector<Contender>(); }});
+}
+
+void add_step(Suite& suite, const Options& options) {
+  suite.push_back({"step/InfoGAN, 128 images", Limit::multiply_adds, nominal_operations, true,
+                   [options] { return prepare(options); }});
+}
+
+}  // namespace bench
