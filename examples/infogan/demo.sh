@@ -4,28 +4,37 @@
 #   bash examples/infogan/demo.sh            5 epochs
 #   bash examples/infogan/demo.sh --quick    a run of about two minutes
 #
-# Everything else on the command line goes to `infogan_mnist train` (see its --help), for example --epochs 10.
+# --output FOLDER says where the run goes (runs/infogan or runs/infogan-quick); everything else on the command line goes
+# to `infogan_mnist train` (see its --help), for example --epochs 10.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source examples/common/install.sh
 
 length=(--epochs 5)
-run=runs/infogan
+name=infogan
+run=
 arguments=()
-for argument in "$@"; do
-  case $argument in
-    --quick) length=(--iterations 400) run=runs/infogan-quick ;;
-    -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) arguments+=("$argument") ;;
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) length=(--iterations 400) name=infogan-quick ;;
+    --output)
+      [ $# -ge 2 ] || { echo "demo.sh: --output needs a folder" >&2; exit 1; }
+      run=$2
+      shift ;;
+    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) arguments+=("$1") ;;
   esac
+  shift
 done
+run=${run:-runs/$name}
 
 need_packages "to build the program" g++ cmake ninja-build libeigen3-dev libcli11-dev nlohmann-json3-dev libstb-dev
 need_packages "to fetch the data" ca-certificates curl
 
 build=build/demo
 if [ ! -f "$build/build.ninja" ]; then
-  quietly "Configuring" cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DEIGENGRAD_TESTS=OFF
+  quietly "Configuring" cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_CXX_FLAGS_RELEASE="-O2 -DNDEBUG" -DEIGENGRAD_TESTS=OFF
 fi
 quietly "Building infogan_mnist" cmake --build "$build" --target infogan_mnist
 program=$build/examples/infogan/infogan_mnist

@@ -23,6 +23,7 @@ struct Architecture {
   Index flat_size() const { return quarter() * quarter() * convolution_features[1]; }
 };
 
+/// Slope of the leaky ReLUs. Those after a batch norm, and the generator's ReLUs (slope 0), are part of it.
 inline constexpr double leak = 0.1;
 /// 4x4 kernels at stride 2 with padding 1 halve an image; transposed they double it.
 inline constexpr nn::Conv2dOptions halving(bool bias) {
@@ -46,15 +47,15 @@ struct Trunk {
   Trunk(const Architecture& a, Rng& rng)
       : conv1(a.channels, a.convolution_features[0], 4, rng, halving(true)),
         conv2(a.convolution_features[0], a.convolution_features[1], 4, rng, halving(false)),
-        norm2(a.convolution_features[1]),
+        norm2(a.convolution_features[1], {.slope = leak}),
         fc(a.flat_size(), a.hidden, rng, {.bias = false}),
-        norm3(a.hidden) {}
+        norm3(a.hidden, {.slope = leak}) {}
 
   /// `groups` consecutive parts of the batch (real, generated) get batch statistics of their own.
   BasicVar<T> operator()(BasicVar<T> x, nn::BatchNormMode mode, Index groups = 1) {
     x = leaky_relu(conv1(x), leak);
-    x = leaky_relu(norm2(conv2(x), mode, groups), leak);
-    return leaky_relu(norm3(fc(flatten(x)), mode, groups), leak);
+    x = norm2(conv2(x), mode, groups);
+    return norm3(fc(flatten(x)), mode, groups);
   }
 
   template <class Visitor>
@@ -78,10 +79,12 @@ struct QHead {
   nn::BasicLinear<T> out;
 
   QHead(const Architecture& a, Index outputs, Rng& rng)
-      : fc(a.hidden, a.q_hidden, rng, {.bias = false}), norm(a.q_hidden), out(a.q_hidden, outputs, rng) {}
+      : fc(a.hidden, a.q_hidden, rng, {.bias = false}),
+        norm(a.q_hidden, {.slope = leak}),
+        out(a.q_hidden, outputs, rng) {}
 
   BasicVar<T> operator()(BasicVar<T> features, nn::BatchNormMode mode) {
-    return out(leaky_relu(norm(fc(features), mode), leak));
+    return out(norm(fc(features), mode));
   }
 
   template <class Visitor>
@@ -107,19 +110,19 @@ struct Generator {
 
   Generator(const Architecture& a, Index latent_size, Rng& rng)
       : fc1(latent_size, a.hidden, rng, {.bias = false}),
-        norm1(a.hidden),
+        norm1(a.hidden, {.slope = 0}),
         fc2(a.hidden, a.flat_size(), rng, {.bias = false}),
-        norm2(a.convolution_features[1]),
+        norm2(a.convolution_features[1], {.slope = 0}),
         upconv1(a.convolution_features[1], a.convolution_features[0], 4, rng, doubling(false)),
-        norm3(a.convolution_features[0]),
+        norm3(a.convolution_features[0], {.slope = 0}),
         upconv2(a.convolution_features[0], a.channels, 4, rng, doubling(true)),
         image_quarter_(a.quarter()) {}
 
   BasicVar<T> operator()(BasicVar<T> latent, nn::BatchNormMode mode) {
-    BasicVar<T> x = relu(norm1(fc1(latent), mode));
+    BasicVar<T> x = norm1(fc1(latent), mode);
     x = reshape(fc2(x), {-1, image_quarter_, image_quarter_, norm2.gamma.value().size()});
-    x = relu(norm2(x, mode));
-    x = relu(norm3(upconv1(x), mode));
+    x = norm2(x, mode);
+    x = norm3(upconv1(x), mode);
     return sigmoid(upconv2(x));
   }
 

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <limits>
+#include <thread>
 #include <vector>
 
 using namespace eigengrad;
@@ -32,6 +34,24 @@ TEST_CASE("parallel_for calls every task once, whatever the number of threads") 
       for (const auto& n : calls) CHECK(n == 1);
       CHECK(wrong_thread == 0);
     }
+}
+
+TEST_CASE("an idle thread takes over tasks of a busy one") {
+#ifdef _OPENMP
+  const Threads guard(2);
+  std::atomic<bool> done = false, helped = false;
+  std::vector<std::atomic<int>> calls(16);
+  parallel_for(16, much, [&](Index task) {
+    ++calls[static_cast<std::size_t>(task)];
+    if (task == 7) done = true;  // the last one dealt to the thread that is held up in its first
+    const auto begin = std::chrono::steady_clock::now();
+    while (task == 0 && !done && std::chrono::steady_clock::now() - begin < std::chrono::seconds(20))
+      std::this_thread::yield();
+    if (task == 0) helped = done.load();
+  });
+  CHECK(helped);
+  for (const auto& n : calls) CHECK(n == 1);
+#endif
 }
 
 TEST_CASE("parallel_blocks covers the range in fixed blocks") {

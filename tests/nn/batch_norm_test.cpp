@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "eigengrad/core/random.hpp"
+#include "eigengrad/ops/activation.hpp"
 
 using namespace eigengrad;
 
@@ -73,6 +76,17 @@ TEST_CASE("nn::BatchNorm: groups equal separate passes, in value and in running 
   CHECK(largest_difference(together.running_variance, apart.running_variance) < 1e-15);
 }
 
+TEST_CASE("nn::BatchNorm: a slope makes a leaky ReLU in every mode") {
+  Rng rng(63);
+  nn::BasicBatchNorm<double> plain(3), active(3, {.slope = 0.2});
+  const Tensor64 x = rng.normal<double>({8, 3}, 1, 2);
+  for (const BatchNormMode mode : {BatchNormMode::update, BatchNormMode::batch, BatchNormMode::running}) {
+    Tape64 tape;
+    const auto expected = leaky_relu(plain(tape.constant(x), mode), 0.2);
+    CHECK(largest_difference(active(tape.constant(x), mode).value(), expected.value()) < 1e-15);
+  }
+}
+
 TEST_CASE("nn::BatchNorm: gradients reach gamma and beta") {
   nn::BasicBatchNorm<double> layer(2);
   Tape64 tape;
@@ -89,6 +103,8 @@ TEST_CASE("nn::BatchNorm: errors") {
                        "nn::BatchNorm: momentum is 2, epsilon is 1e-05; momentum must lie in [0, 1], "
                        "epsilon must not be negative",
                        Error);
+  CHECK_THROWS_WITH_AS(nn::BatchNorm(2, {.slope = std::numeric_limits<double>::infinity()}),
+                       "nn::BatchNorm: slope is inf; it must be finite", Error);
   nn::BatchNorm layer(2);
   Tape tape;
   const Var x = tape.constant(Tensor::ones({2, 2}));

@@ -74,6 +74,27 @@ TEST_CASE("batch_norm: values, statistics and both orders of gradients with one 
   }
 }
 
+TEST_CASE("batch_norm with a slope: a leaky ReLU of it, in value and both orders of gradients") {
+  Rng rng(45);
+  for (double slope : {0.1, 0.0}) {
+    CAPTURE(slope);
+    const BatchNormOptions plain{.epsilon = epsilon, .groups = 2}, active{epsilon, 2, slope};
+    const Tensor64 gamma = random(rng, {5}, 0.5, 2), beta = random(rng, {5});
+    Tensor64 x, y;
+    do {  // every value at least 0.01 away from the kink
+      x = random(rng, {6, 2, 5});
+      Tape64 tape;
+      y = batch_norm(tape.constant(x), tape.constant(gamma), tape.constant(beta), plain).value.value();
+    } while (y.array().abs().minCoeff() < 0.01);
+    const auto f = [active](Var64 a, Var64 b, Var64 c) { return batch_norm(a, b, c, active).value; };
+    Tape64 tape;
+    const Tensor64 fused = f(tape.constant(x), tape.constant(gamma), tape.constant(beta)).value();
+    CHECK(largest_difference(fused, leaky_relu(tape.constant(y), slope).value()) < 1e-15);
+    CHECK(gradcheck(f, x, gamma, beta));
+    CHECK(gradcheck_second_order(f, x, gamma, beta));
+  }
+}
+
 TEST_CASE("batch_norm: only the gradients that are asked for, in any combination") {
   Rng rng(42);
   const Tensor64 x = random(rng, {6, 3}), gamma = random(rng, {3}), beta = random(rng, {3}),

@@ -38,7 +38,7 @@ auto joint_pullback(const std::array<BasicVar<T>, N>& inputs, Function function)
 
 namespace detail {
 
-inline constexpr std::size_t max_joint_inputs = 8;
+inline constexpr std::size_t max_joint_inputs = 4;
 
 /// A pullback on the tape: type-erased, in the arena, one link of its node's list.
 template <class T>

@@ -35,6 +35,7 @@ class ReversePass {
     mark_paths(targets);
     pops_scratch_ = true;
     const auto guard = tape_.pause_recording();
+    const FlushDenormals flush;  // once, not in every kernel
     if (tape_.adjoints_.size() <= last_) tape_.adjoints_.resize(last_ + 1);
     if (on_path(last_)) tape_.adjoints_[last_] = dy;
     set_adjoint(last_, on_path(last_));
@@ -46,8 +47,13 @@ class ReversePass {
         const Var dy_var = tape_.constant(is_target(i) ? adjoint : std::move(adjoint));
         if (!is_target(i)) adjoint = Tensor();
         set_adjoint(i, is_target(i));
-        apply_pullbacks(i, dy_var,
-                        [this](std::size_t input, Var gradient) { accumulate(input, gradient.value()); });
+        apply_pullbacks(i, dy_var, [&](std::size_t input, Var gradient, bool last_use) {
+          // What the pullback itself has made is gone after it, so it is taken, not shared.
+          if (last_use && gradient.index_ > dy_var.index_)
+            accumulate(input, std::move(tape_.node(gradient.index_).value));
+          else
+            accumulate(input, Tensor(gradient.value()));
+        });
         tape_.pop(scratch);
       }
     }
@@ -65,7 +71,7 @@ class ReversePass {
     set_adjoint(last_, on_path(last_));
     for (std::size_t i = last_ + 1; i-- > first_;) {
       if (!on_path(i) || !has_adjoint(i)) continue;
-      apply_pullbacks(i, adjoints[i], [&](std::size_t input, Var gradient) {
+      apply_pullbacks(i, adjoints[i], [&](std::size_t input, Var gradient, bool) {
         gradient = sum_to(gradient, shape_of(input));
         adjoints[input] = has_adjoint(input) ? add(adjoints[input], gradient) : gradient;
         set_adjoint(input, true);
@@ -146,22 +152,29 @@ class ReversePass {
       for (std::uint32_t k = 0; k < p->input_count; ++k) {
         if (!needed[k]) continue;
         const Shape& shape = shape_of(p->inputs[k]);
-        check(broadcasts_to(shape, gradients[k].shape()), tape_.node(i).name,
-              ": the gradient of an input of shape ", shape, " has shape ", gradients[k].shape());
-        give(p->inputs[k], gradients[k]);
+        const Shape& given = gradients[k].shape();
+        check(shape == given || broadcasts_to(shape, given), tape_.node(i).name,
+              ": the gradient of an input of shape ", shape, " has shape ", given);
+        give(p->inputs[k], gradients[k], !used_again(p, k, needed, gradients));
       }
     }
   }
 
-  void accumulate(std::size_t input, const Tensor& gradient) {
+  /// Whether a joint pullback hands the k-th gradient to a later input too.
+  static bool used_again(const PullbackRecord<T>* p, std::uint32_t k, const bool* needed, const Var* gradients) {
+    for (std::uint32_t later = k + 1; later < p->input_count; ++later)
+      if (needed[later] && gradients[later].index_ == gradients[k].index_) return true;
+    return false;
+  }
+
+  void accumulate(std::size_t input, Tensor&& gradient) {
     const Shape& shape = shape_of(input);
+    if (gradient.shape() != shape) gradient = kernels::sum_to(gradient, shape);
     Tensor& adjoint = tape_.adjoints_[input];
-    if (!has_adjoint(input))
-      adjoint = gradient.shape() == shape ? gradient : kernels::sum_to(gradient, shape);
-    else if (gradient.shape() == shape)
+    if (has_adjoint(input))
       kernels::accumulate(adjoint, gradient);
     else
-      kernels::accumulate(adjoint, kernels::sum_to(gradient, shape));
+      adjoint = std::move(gradient);
     set_adjoint(input, true);
   }
 

@@ -71,7 +71,7 @@ class BasicTape {
 
   /// Appends the result of an operation with the pullbacks of its inputs; see eigengrad::record.
   template <class... Specifications>
-  Var record(const char* name, BasicTensor<T> value, const Specifications&... pullbacks) {
+  Var record(const char* name, BasicTensor<T>&& value, const Specifications&... pullbacks) {
     const Var y = push(name, std::move(value));
     (attach(y, pullbacks), ...);
     return y;
@@ -184,7 +184,7 @@ class BasicTape {
     return node(x.index_);
   }
 
-  Var push(const char* name, BasicTensor<T> value);
+  Var push(const char* name, BasicTensor<T>&& value);
   Position position() const { return {size_, arena_.position()}; }
   void pop(Position to);
   static void check_scalar(const char* operation, Var loss) {
@@ -218,20 +218,22 @@ BasicVar<T> record(const char* name, BasicTensor<T> value, const PullbackSpecifi
 }
 
 template <class T>
-BasicVar<T> BasicTape<T>::push(const char* name, BasicTensor<T> value) {
+BasicVar<T> BasicTape<T>::push(const char* name, BasicTensor<T>&& value) {
   if (size_ == chunks_.size() * chunk_nodes) chunks_.push_back(std::make_unique<Node[]>(chunk_nodes));
   check(size_ < 0xFFFFFFFF, name, ": the tape is full");
   Node& fresh = node(size_);
   fresh.value = std::move(value);
   fresh.name = name;
+  fresh.pullbacks = nullptr;
+  fresh.differentiable = false;
   fresh.generation = generation_;
   return Var(this, static_cast<std::uint32_t>(size_++), generation_);
 }
 
 template <class T>
 void BasicTape<T>::pop(Position to) {
-  while (size_ > to.size) node(--size_) = Node{};
-  while (!leaves_.empty() && leaves_.back() >= size_) leaves_.pop_back();
+  for (; !leaves_.empty() && leaves_.back() >= to.size; leaves_.pop_back()) node(leaves_.back()).parameter = nullptr;
+  while (size_ > to.size) node(--size_).value.release();  // push() writes the rest anew
   arena_.rewind(to.arena);
   ++generation_;
 }

@@ -17,10 +17,18 @@ class Shape {
  public:
   static constexpr int max_rank = 8;
 
-  Shape() = default;
+  constexpr Shape() = default;
   Shape(std::initializer_list<Index> extents) : Shape(std::span(extents.begin(), extents.size())) {}
   explicit Shape(std::span<const Index> extents) {
     for (Index extent : extents) push_back(extent);
+  }
+  /// [0], of tensors that hold nothing. A constant for the compiler: values built from single extents are slow to copy
+  /// right afterwards.
+  static constexpr Shape nothing() {
+    Shape shape;
+    shape.size_ = 0;
+    shape.rank_ = 1;
+    return shape;
   }
 
   int rank() const { return rank_; }

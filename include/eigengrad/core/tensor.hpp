@@ -29,7 +29,7 @@ class BasicTensor {
   using ArrayMap = Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>>;
 
   /// An empty tensor of shape [0].
-  BasicTensor() : shape_{0} {}
+  BasicTensor() : shape_(Shape::nothing()) {}
 
   /// The values in row-major order; throws unless there is one for each element.
   BasicTensor(const Shape& shape, std::span<const T> values) : BasicTensor(uninitialized(shape)) {
@@ -54,10 +54,9 @@ class BasicTensor {
 
   /// Undefined values: for code that writes every element next.
   static BasicTensor uninitialized(const Shape& shape) {
-    BasicTensor tensor;
-    tensor.shape_ = shape;
-    if (shape.size() > 0) tensor.buffer_ = detail::Buffer(static_cast<std::size_t>(shape.size()) * sizeof(T));
-    return tensor;
+    return BasicTensor(shape, shape.size() > 0
+                                  ? detail::Buffer(static_cast<std::size_t>(shape.size()) * sizeof(T))
+                                  : detail::Buffer());
   }
   static BasicTensor full(const Shape& shape, double value) {
     BasicTensor tensor = uninitialized(shape);
@@ -88,6 +87,8 @@ class BasicTensor {
     return static_cast<T*>(buffer_.data());
   }
   /// Whether no other tensor shares the storage, so that writing copies nothing.
+  /// Gives its share of the storage up. Like one that was moved from, the tensor can then only be assigned to.
+  void release() { buffer_ = detail::Buffer(); }
   bool owns_buffer() const { return size() == 0 || buffer_.unique(); }
   BasicTensor clone() const {
     BasicTensor copy = uninitialized(shape_);
@@ -150,6 +151,8 @@ class BasicTensor {
   }
 
  private:
+  BasicTensor(const Shape& shape, detail::Buffer buffer) : shape_(shape), buffer_(std::move(buffer)) {}
+
   Index offset(std::initializer_list<Index> indices) const {
     check(static_cast<int>(indices.size()) == rank(), "Tensor: ", indices.size(), " indices for shape ",
           shape_);

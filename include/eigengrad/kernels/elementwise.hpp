@@ -59,9 +59,19 @@ struct BroadcastPlan {
   }
 };
 
+/// y = op(a, b) for `size` values of each, one after the other.
+template <class Op, class T>
+void contiguous_binary(Op operation, const T* a, const T* b, T* y, Index size) {
+  parallel_blocks(size, elementwise_block, static_cast<double>(size), [=](Index begin, Index end) {
+    dispatch([&](auto isa) { binary_block(isa, operation, a + begin, 1, b + begin, 1, y + begin, end - begin); });
+  });
+}
+
 /// y = op(a, b) over the runs of a plan, `a` and `b` broadcast to y's shape.
 template <class Op, class T>
 void broadcast_binary(Op operation, const BasicTensor<T>& a, const BasicTensor<T>& b, BasicTensor<T>& y) {
+  if (a.shape() == y.shape() && b.shape() == y.shape())
+    return contiguous_binary(operation, a.data(), b.data(), y.mutable_data(), y.size());
   const BroadcastPlan plan(a.shape(), b.shape(), y.shape());
   const T* const pa = a.data();
   const T* const pb = b.data();
@@ -106,7 +116,8 @@ BasicTensor<T> unary(Op operation, const BasicTensor<T>& x) {
 /// y = op(a, b), broadcasting; `name` names the operation in the error for shapes that do not fit.
 template <class Op, class T>
 BasicTensor<T> binary(const char* name, Op operation, const BasicTensor<T>& a, const BasicTensor<T>& b) {
-  BasicTensor<T> y = BasicTensor<T>::uninitialized(broadcast_shape(name, a.shape(), b.shape()));
+  BasicTensor<T> y = BasicTensor<T>::uninitialized(
+      a.shape() == b.shape() ? a.shape() : broadcast_shape(name, a.shape(), b.shape()));
   if (y.size() > 0) detail::broadcast_binary(operation, a, b, y);
   return y;
 }

@@ -38,7 +38,7 @@ class ProductLookahead {
   /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k: what comes too early is gone when it is needed.
   void plan(Index tiles, Index steps) {
     const Index lines = length_ * static_cast<Index>(sizeof(T)) / 64 + 1;
-    rows_of_tile_ = std::max<Index>(1, steps / lines);
+    rows_of_tile_ = std::max<Index>(1, steps / 2 / lines);
     tiles_before_ = std::max<Index>(0, tiles - divide_up(rows_, rows_of_tile_));
   }
   /// Gives the next tile its share.

@@ -12,6 +12,7 @@ namespace eigengrad::nn {
 struct BatchNormOptions {
   double momentum = 0.1;  ///< weight of the newest batch in the running statistics, as in PyTorch
   double epsilon = 1e-5;
+  double slope = 1;  ///< of a leaky ReLU that follows, in the same passes over memory: 0 is ReLU, 1 is none
 };
 
 /// Which statistics nn::BatchNorm uses.
@@ -21,7 +22,8 @@ enum class BatchNormMode {
   running  ///< the running ones: evaluation
 };
 
-/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta on the last axis: x is [..., features].
+/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta on the last axis, x being [..., features], and, where the
+/// options say so, a leaky ReLU of it.
 ///
 /// In mode `update`, with the mean and unbiased variance of each group of the batch in turn, as separate
 /// passes would: running = (1 - momentum) running + momentum batch. gamma and the running variance start at
@@ -33,7 +35,7 @@ struct BasicBatchNorm {
 
   BasicParameter<T> gamma, beta;                  ///< [features]
   BasicTensor<T> running_mean, running_variance;  ///< [features]
-  double momentum, epsilon;
+  double momentum, epsilon, slope;
 
   explicit BasicBatchNorm(Index features, BatchNormOptions options = {})
       : gamma(BasicTensor<T>::ones({features})),
@@ -41,11 +43,13 @@ struct BasicBatchNorm {
         running_mean(BasicTensor<T>::zeros({features})),
         running_variance(BasicTensor<T>::ones({features})),
         momentum(options.momentum),
-        epsilon(options.epsilon) {
+        epsilon(options.epsilon),
+        slope(options.slope) {
     check(features >= 1, "nn::BatchNorm: features is ", features, "; it must be at least 1");
     check(momentum >= 0 && momentum <= 1 && epsilon >= 0 && std::isfinite(epsilon),
           "nn::BatchNorm: momentum is ", momentum, ", epsilon is ", epsilon,
           "; momentum must lie in [0, 1], epsilon must not be negative");
+    check(std::isfinite(slope), "nn::BatchNorm: slope is ", slope, "; it must be finite");
   }
 
   /// Groups are equal shares of the first axis, each normalised by its own statistics (in mode `running` they
@@ -53,10 +57,12 @@ struct BasicBatchNorm {
   BasicVar<T> operator()(BasicVar<T> x, BatchNormMode mode, Index groups = 1) {
     BasicTape<T>& tape = x.tape();
     const BasicVar<T> scale = tape.parameter(gamma), shift = tape.parameter(beta);
-    if (mode == BatchNormMode::running)
-      return batch_norm(x, scale, shift, running_mean, running_variance, epsilon);
+    if (mode == BatchNormMode::running) {
+      const BasicVar<T> z = batch_norm(x, scale, shift, running_mean, running_variance, epsilon);
+      return slope == 1 ? z : leaky_relu(z, slope);
+    }
     const BasicBatchNormResult<T> result =
-        batch_norm(x, scale, shift, {.epsilon = epsilon, .groups = groups});
+        batch_norm(x, scale, shift, {.epsilon = epsilon, .groups = groups, .slope = slope});
     if (mode == BatchNormMode::update) update_running(result, x.shape().rows() / groups);
     return result.value;
   }

@@ -28,9 +28,11 @@ template <class T>
   return value - Vector<T>{};  // x - 0 is x, also for -0, so that nothing is computed
 }
 
-// The first `count` < lanes values, the rest zero.
+// The first `count` values, 0 < count < lanes, the rest zero. A single one, as in scalars, without a detour
+// through memory.
 template <class T>
 [[gnu::always_inline]] inline Vector<T> load_part(const T* from, Index count) {
+  if (lanes<T> == 2 || count == 1) return Vector<T>{from[0]};
   alignas(vector_bytes) T part[lanes<T>] = {};
   __builtin_memcpy(part, from, static_cast<std::size_t>(count) * sizeof(T));
   return load(part);
@@ -38,6 +40,10 @@ template <class T>
 
 template <class T>
 [[gnu::always_inline]] inline void store_part(T* to, Vector<T> value, Index count) {
+  if (lanes<T> == 2 || count == 1) {
+    to[0] = value[0];
+    return;
+  }
   alignas(vector_bytes) T part[lanes<T>];
   store(part, value);
   __builtin_memcpy(to, part, static_cast<std::size_t>(count) * sizeof(T));
