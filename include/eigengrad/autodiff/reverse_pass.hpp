@@ -24,7 +24,7 @@ class ReversePass {
     tape.node_of(y);
   }
   ~ReversePass() {
-    for (Tensor& adjoint : tape_.adjoints_) adjoint = Tensor();
+    for (Tensor& adjoint : tape_.adjoints_) adjoint.release();
     if (pops_scratch_ && tape_.size_ > start_.size) tape_.pop(start_);  // a pullback threw
   }
   ReversePass(const ReversePass&) = delete;
@@ -44,8 +44,8 @@ class ReversePass {
       if (!on_path(i) || !has_adjoint(i)) continue;
       const auto scratch = tape_.position();
       if (tape_.node(i).pullbacks != nullptr) {
-        const Var dy_var = tape_.constant(is_target(i) ? adjoint : std::move(adjoint));
-        if (!is_target(i)) adjoint = Tensor();
+        const Var dy_var =
+            is_target(i) ? tape_.push("adjoint", Tensor(adjoint)) : tape_.push("adjoint", std::move(adjoint));
         set_adjoint(i, is_target(i));
         apply_pullbacks(i, dy_var, [&](std::size_t input, Var gradient, bool last_use) {
           // What the pullback itself has made is gone after it, so it is taken, not shared.

@@ -212,8 +212,8 @@ using Target = BasicTarget<float>;
 /// Records y = operation(inputs) on the tape of the inputs. The pullbacks give one gradient per input; where
 /// none of the inputs is differentiable, or recording is paused, only the value is kept.
 template <class T, std::size_t N, class Function, class... More>
-BasicVar<T> record(const char* name, BasicTensor<T> value, const PullbackSpecification<T, N, Function>& first,
-                   const More&... more) {
+BasicVar<T> record(const char* name, BasicTensor<T>&& value,
+                   const PullbackSpecification<T, N, Function>& first, const More&... more) {
   return first.inputs[0].tape().record(name, std::move(value), first, more...);
 }
 

@@ -164,6 +164,11 @@ void parallel_for(Index count, double work, Body&& body) {
 /// parallel_for over [0, size) cut into fixed blocks: body(begin, end).
 template <class Body>
 void parallel_blocks(Index size, Index block, double work, Body&& body) {
+  if (size <= block) {  // small tensors are frequent, and much of what they cost is what stands around their loop
+    const FlushDenormals flush;
+    if (size > 0) body(Index{0}, size);
+    return;
+  }
   parallel_for((size + block - 1) / block, work, [&](Index task) {
     const Index begin = task * block;
     body(begin, std::min(begin + block, size));
