@@ -217,6 +217,12 @@ BasicVar<T> record(const char* name, BasicTensor<T>&& value,
   return first.inputs[0].tape().record(name, std::move(value), first, more...);
 }
 
+template <class T, std::size_t N, class Function, class... More>
+BasicVar<T> record(const char* name, const BasicTensor<T>& value,
+                   const PullbackSpecification<T, N, Function>& first, const More&... more) {
+  return record(name, BasicTensor<T>(value), first, more...);
+}
+
 template <class T>
 BasicVar<T> BasicTape<T>::push(const char* name, BasicTensor<T>&& value) {
   if (size_ == chunks_.size() * chunk_nodes) chunks_.push_back(std::make_unique<Node[]>(chunk_nodes));
