@@ -42,6 +42,9 @@ struct ConvolutionGeometry {
     out_width = (width + 2 * padding - kernel_width) / stride + 1;
   }
 
+  /// Every pixel by itself: the convolution is a product of [pixels, Cin] and [Cin, Cout].
+  bool is_product() const { return kernel_height == 1 && kernel_width == 1 && stride == 1 && padding == 0; }
+
   Shape output_shape() const { return {n, out_height, out_width, out}; }
 
   void check_output(const char* name, const Shape& dy) const {

@@ -146,10 +146,11 @@ class Product {
         a_shared_(a.extent <= b.extent),
         shared_(a_shared_ ? a_ : b_),
         cut_(a_shared_ ? b_ : a_),
-        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8),
+        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 4),
         plan_(shared_.extent, cut_, k, work_) {}
 
   void run(const T* bias, T* c) {
+    if (is_small()) return run_small(bias, c);
     const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
     const Index packed_size = round_up(plan_.tile, cut_.step) * plan_.k_block;
     BasicTensor<T> shared = BasicTensor<T>::uninitialized({shared_.padded() * k_});
@@ -176,6 +177,21 @@ class Product {
   }
 
  private:
+  static constexpr Index small_panels = 4096;  // values of both operands together: they stay on the stack
+
+  bool is_small() const {
+    return plan_.k_blocks == 1 && (a_.padded() + b_.padded()) * k_ <= small_panels && threads_for(2, work_) == 1;
+  }
+  /// One block of everything: neither memory nor threads to manage, which would take longer than the product.
+  void run_small(const T* bias, T* c) const {
+    const FlushDenormals flush;
+    alignas(64) T panels[small_panels];
+    T* const own = panels + shared_.padded() * k_;
+    shared_.pack(kernels_, 0, shared_.extent, 0, k_, k_, panels);
+    cut_.pack(kernels_, 0, cut_.extent, 0, k_, k_, own);
+    multiply(panels, own, 0, cut_.extent, k_, c, bias, false, {});
+  }
+
   static ProductOperand<T> with_panels(ProductOperand<T> operand, Index width, Index step) {
     operand.width = width;
     operand.step = step;
@@ -257,6 +273,23 @@ class Product {
   ProductPlan plan_;
 };
 
+/// y = W^T v + bias with element (k, i) of W as in ProductOperand and contiguous v and y. Rows of W are read where they
+/// are, each once: blocks of y for one task each.
+template <class T>
+void multiply_vector(const ProductOperand<T>& w, const T* v, Index k, const T* bias, Index bias_step, T* y) {
+  const double work = static_cast<double>(w.extent) * static_cast<double>(k) / 4;
+  parallel_blocks(w.extent, w.k_major ? 512 : 64, work, [=](Index begin, Index end) {
+    dispatch([&](auto isa) {
+      if (w.k_major)
+        matrix_vector_columns(isa, w.data + begin, w.stride, end - begin, v, k, y + begin);
+      else
+        matrix_vector_rows(isa, w.data + begin * w.stride, w.stride, end - begin, v, k, y + begin);
+    });
+    if (bias != nullptr)
+      for (Index i = begin; i < end; ++i) y[i] += bias[i * bias_step];
+  });
+}
+
 template <class T>
 void check_bias(const char* name, const BasicTensor<T>* bias, Index features) {
   if (bias != nullptr)
@@ -269,9 +302,16 @@ template <class T>
 BasicTensor<T> multiply(const T* a, bool transpose_a, const T* b, bool transpose_b, Index m, Index n, Index k,
                         const BasicTensor<T>* bias) {
   BasicTensor<T> c = BasicTensor<T>::uninitialized({m, n});
-  if (c.size() > 0)
-    Product<T>({a, transpose_a ? m : k, transpose_a, m}, {b, transpose_b ? k : n, !transpose_b, n}, k)
-        .run(bias == nullptr ? nullptr : bias->data(), c.mutable_data());
+  if (c.size() == 0) return c;
+  const ProductOperand<T> left{a, transpose_a ? m : k, transpose_a, m};
+  const ProductOperand<T> right{b, transpose_b ? k : n, !transpose_b, n};
+  const T* const offset = bias == nullptr ? nullptr : bias->data();
+  if (n == 1)
+    multiply_vector(left, b, k, offset, 0, c.mutable_data());
+  else if (m == 1)
+    multiply_vector(right, a, k, offset, 1, c.mutable_data());
+  else
+    Product<T>(left, right, k).run(offset, c.mutable_data());
   return c;
 }
 

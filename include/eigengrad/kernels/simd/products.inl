@@ -200,7 +200,8 @@ template <class T>
 void pack_columns(const PackSource<T>& from, Index columns, Index width, Index step, Index count, T* panels) {
   for (Index k = 0; k < count; ++k) {
     Index first = 0;
-    if (width % lanes<T> == 0)
+    // Whole vectors may read and write past a panel's width where another step of k follows.
+    if (width % lanes<T> == 0 || (k + 1 < count && from.stride >= lanes<T>))
       for (const T* row = from.data + k * from.stride; first + width <= columns; first += width) {
         T* const to = panels + first * count + k * width;
         for (Index i = 0; i < width; i += lanes<T>) store(to + i, load(row + first + i));

@@ -50,31 +50,32 @@ inline T reduce_run(Isa, Op operation, const T* x, Index n) {
   return total;
 }
 
-// y[j] = op over i of x[i * stride + j], for `width` vectors of columns.
-template <int width, class Op, class T>
-[[gnu::always_inline]] inline void reduce_column_tile(Op operation, const T* x, Index rows, Index stride, T* y) {
-  Vector<T> sums[width];
-#pragma GCC unroll 4
-  for (int c = 0; c < width; ++c) sums[c] = broadcast(identity_of<T>(operation));
-  for (Index i = 0; i < rows; ++i)
-#pragma GCC unroll 4
-    for (int c = 0; c < width; ++c) sums[c] = apply<T>(operation, sums[c], load(x + i * stride + c * lanes<T>));
-#pragma GCC unroll 4
-  for (int c = 0; c < width; ++c) store(y + c * lanes<T>, sums[c]);
+// y[j] = y[j] op x[i * stride + j] for i = 0 .. count - 1 in order and whole vectors of columns. Rows are read as they
+// lie in memory, while y stays in the cache.
+template <int count, class Op, class T>
+[[gnu::always_inline]] inline void reduce_rows_into(Op operation, const T* x, Index stride, Index columns, T* y) {
+  for (Index j = 0; j + lanes<T> <= columns; j += lanes<T>) {
+    Vector<T> total = load(y + j);
+#pragma GCC unroll 8
+    for (int i = 0; i < count; ++i) total = apply<T>(operation, total, load(x + i * stride + j));
+    store(y + j, total);
+  }
 }
 
-// y[j] = op over i of x[i * stride + j], for at least one vector of columns; the last vector may overlap its
-// neighbour.
+// y[j] = op over i of x[i * stride + j], for at least one vector of columns.
 template <class Op, class T>
 inline void reduce_wide_columns(Isa, Op operation, const T* x, Index rows, Index stride, Index columns, T* y) {
-  constexpr int width = 4;
-  Index j = 0;
-  for (; j + width * lanes<T> <= columns; j += width * lanes<T>)
-    reduce_column_tile<width>(operation, x + j, rows, stride, y + j);
-  for (; j < columns; j += lanes<T>) {
-    const Index first = j + lanes<T> <= columns ? j : columns - lanes<T>;
-    reduce_column_tile<1>(operation, x + first, rows, stride, y + first);
-  }
+  const Vector<T> identity = broadcast(identity_of<T>(operation));
+  for (Index j = 0; j + lanes<T> <= columns; j += lanes<T>) store(y + j, identity);
+  Index i = 0;
+  for (; i + 8 <= rows; i += 8) reduce_rows_into<8>(operation, x + i * stride, stride, columns, y);
+  for (; i < rows; ++i) reduce_rows_into<1>(operation, x + i * stride, stride, columns, y);
+  if (columns % lanes<T> == 0) return;
+  // The rest of the columns with some of their neighbours, whose totals come out the same again.
+  const Index last = columns - lanes<T>;
+  Vector<T> total = identity;
+  for (i = 0; i < rows; ++i) total = apply<T>(operation, total, load(x + i * stride + last));
+  store(y + last, total);
 }
 
 // y[j] = op over i of x[i * stride + j].
