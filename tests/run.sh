@@ -22,11 +22,9 @@ for preset in "${presets[@]}"; do
   quietly "Testing $preset" ctest --preset "$preset" --no-tests=error --output-junit "$PWD/build/$preset/tests.xml"
 done
 
-# One line that sums up the runs: "N passed, N failed".
+# One line that sums up the runs. What failed has ended the script above; what the processor cannot run is not counted.
 passed=0
 for preset in "${presets[@]}"; do
-  count=$(sed -n 's/.*<testsuite[^>]* tests="\([0-9]*\)".*/\1/p' "build/$preset/tests.xml" | head -n 1)
-  [ -n "$count" ] || count=$(grep -o ' tests="[0-9]*"' "build/$preset/tests.xml" | head -n 1 | tr -dc 0-9)
-  passed=$((passed + count))
+  passed=$((passed + $(grep -c '<testcase .*status="run"' "build/$preset/tests.xml")))
 done
 echo "$passed passed, 0 failed"

@@ -137,6 +137,14 @@ inline void add_figures(examples::HtmlReport& page, const nlohmann::json& evalua
   page.matrix(row_names, column_names, counts);
 }
 
+/// "iteration 2340, code c1" for 002340_c1.png.
+inline std::string grid_caption(const std::string& name) {
+  const std::string stem = name.substr(0, name.rfind('.'));
+  const std::size_t digits = std::min(stem.find_first_not_of('0'), stem.size() - 1), bar = stem.find('_');
+  const std::string iteration = "iteration " + stem.substr(digits, bar == std::string::npos ? bar : bar - digits);
+  return bar == std::string::npos ? iteration : iteration + ", code " + stem.substr(bar + 1);
+}
+
 /// The newest grid of each code, then the older ones of the first code.
 inline void add_grids(examples::HtmlReport& page, const std::string& folder) {
   std::vector<std::string> names;
@@ -158,7 +166,7 @@ inline void add_grids(examples::HtmlReport& page, const std::string& folder) {
   for (const std::string& name : names) {
     const bool first_code = name.find("_c1.") != std::string::npos || name.find('_') == std::string::npos;
     if (!name.starts_with(newest) && !first_code) continue;
-    page.image(read_file(folder + "/" + name), "iteration_code: " + name.substr(0, name.rfind('.')));
+    page.image(read_file(folder + "/" + name), grid_caption(name));
   }
   page.end_gallery();
 }

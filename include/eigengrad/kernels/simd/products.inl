@@ -135,12 +135,11 @@ template <int odd, int size, class V, std::size_t... lane>
 }
 
 // One stage: transposes every pair of blocks of `size` rows by `size` columns, in place.
-template <int size, class T>
-[[gnu::always_inline]] inline void transpose_blocks(Vector<T> (&rows)[lanes<T>]) {
-  constexpr int n = lanes<T>;
-  constexpr auto sequence = std::make_index_sequence<n>();
+template <int size, int count, class T>
+[[gnu::always_inline]] inline void transpose_blocks(Vector<T> (&rows)[count]) {
+  constexpr auto sequence = std::make_index_sequence<lanes<T>>();
 #pragma GCC unroll 8
-  for (int pair = 0; pair < n / 2; ++pair) {
+  for (int pair = 0; pair < count / 2; ++pair) {
     const int i = pair / size * 2 * size + pair % size;
     const Vector<T> even = rows[i], odd = rows[i + size];
     rows[i] = blocks_of_two<0, size>(even, odd, sequence);
@@ -148,12 +147,40 @@ template <int size, class T>
   }
 }
 
+// Transposes every block of `count` rows by `count` columns.
+template <int count, class T>
+[[gnu::always_inline]] inline void transpose(Vector<T> (&rows)[count]) {
+  transpose_blocks<1, count, T>(rows);
+  if constexpr (count > 2) transpose_blocks<2, count, T>(rows);
+  if constexpr (count > 4) transpose_blocks<4, count, T>(rows);
+  if constexpr (count > 8) transpose_blocks<8, count, T>(rows);
+}
+
+// Half of a vector's lanes, from `first` on.
+template <int first, class T, std::size_t... lane>
+[[gnu::always_inline]] inline void store_half(T* to, Vector<T> value, std::index_sequence<lane...>) {
+  typedef T Half __attribute__((vector_size(vector_bytes / 2), aligned(alignof(T)), may_alias));
+  *reinterpret_cast<Half*>(to) = __builtin_shufflevector(value, value, static_cast<int>(first + lane)...);
+}
+
+// pack_rows for half as many rows as a vector has lanes, for whole vectors of k; returns where the rest begins.
 template <class T>
-[[gnu::always_inline]] inline void transpose(Vector<T> (&rows)[lanes<T>]) {
-  transpose_blocks<1, T>(rows);
-  if constexpr (lanes < T >> 2) transpose_blocks<2, T>(rows);
-  if constexpr (lanes < T >> 4) transpose_blocks<4, T>(rows);
-  if constexpr (lanes < T >> 8) transpose_blocks<8, T>(rows);
+[[gnu::always_inline]] inline Index pack_half_rows(const T* const* rows, Index count, T* panel) {
+  constexpr int n = lanes<T>, half = n / 2;
+  constexpr auto sequence = std::make_index_sequence<half>();
+  Index k = 0;
+  for (; k + n <= count; k += n) {
+    Vector<T> block[half];
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) block[i] = rows[i] != nullptr ? load(rows[i] + k) : Vector<T>{};
+    transpose<half, T>(block);
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) {
+      store_half<0, T>(panel + (k + i) * half, block[i], sequence);
+      store_half<half, T>(panel + (k + half + i) * half, block[i], sequence);
+    }
+  }
+  return k;
 }
 
 // Whole vectors are stored, so that each step of k runs over into later ones, which are written after it:
@@ -163,6 +190,8 @@ void pack_rows(const T* const* rows, Index width, Index count, T* panel) {
   constexpr int n = lanes<T>;
   const T* const end = panel + count * width;
   Index k = 0;
+  if constexpr (n >= 8)
+    if (width == n / 2) k = pack_half_rows(rows, count, panel);
   for (; k + n <= count; k += n)
     for (Index first = (width - 1) / n * n; first >= 0; first -= n) {
       Vector<T> block[n];
@@ -171,7 +200,7 @@ void pack_rows(const T* const* rows, Index width, Index count, T* panel) {
         const T* row = first + i < width ? rows[first + i] : nullptr;
         block[i] = row != nullptr ? load(row + k) : Vector<T>{};
       }
-      transpose<T>(block);
+      transpose<n, T>(block);
       T* to = panel + k * width + first;
 #pragma GCC unroll 16
       for (int i = 0; i < n; ++i, to += width)
