@@ -62,7 +62,11 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
 }
 }
 
-bool bench::can_count_allocations() { return true; }
+bool bench::can_count_allocations() {
+  return true;
+}
 #else
-bool bench::can_count_allocations() { return false; }
+bool bench::can_count_allocations() {
+  return false;
+}
 #endif

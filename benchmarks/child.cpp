@@ -16,8 +16,8 @@ namespace bench {
 namespace {
 
 /// In the new process: never returns.
-[[noreturn]] void become(const std::vector<std::string>& command, const std::vector<std::string>& environment, int in,
-                         int out) {
+[[noreturn]] void become(const std::vector<std::string>& command, const std::vector<std::string>& environment,
+                         int in, int out) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // asleep, it would outlive us for ever
   dup2(in, STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
@@ -32,7 +32,8 @@ namespace {
 
 }  // namespace
 
-Child::Child(std::string name, const std::vector<std::string>& command, const std::vector<std::string>& environment)
+Child::Child(std::string name, const std::vector<std::string>& command,
+             const std::vector<std::string>& environment)
     : name_(std::move(name)) {
   std::signal(SIGPIPE, SIG_IGN);  // writing to a process that has died is an error, not our end
   int requests[2], answers[2];
@@ -57,7 +58,7 @@ Child::~Child() {
 std::string Child::read_line() {
   std::string line;
   for (int c = std::fgetc(from_); c != '\n'; c = std::fgetc(from_)) {
-    eigengrad::check(c != EOF, name_, ": the process has ended; what it printed stands above");
+    if (c == EOF) throw ChildEnded(name_ + " has ended");
     line += static_cast<char>(c);
   }
   return line;

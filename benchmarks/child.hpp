@@ -1,9 +1,10 @@
-/// Another process that answers timing requests, one at a time, and sleeps between them: threads that wait actively
-/// there would take our cores.
+/// Another process that answers timing requests, one at a time, and sleeps between them: threads that wait
+/// actively there would take our cores.
 #pragma once
 
 #include <cstdint>
 #include <cstdio>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -11,12 +12,20 @@
 
 namespace bench {
 
-/// Protocol: the process first prints one line about itself; then for every count it reads, it does its work that
-/// many times and prints the seconds that this took for all of them. It ends at the end of its input.
+/// The process ended before its work was done.
+struct ChildEnded : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Protocol: the process first prints one line about itself; then for every count it reads, it does its work
+/// once to warm up and that many times more, and prints the seconds that the latter took for all of them. It
+/// ends at the end of its input.
 class Child {
  public:
-  /// Starts `command`, found on the path, with "NAME=value" settings added to the environment; returns at once.
-  Child(std::string name, const std::vector<std::string>& command, const std::vector<std::string>& environment = {});
+  /// Starts `command`, found on the path, with "NAME=value" settings added to the environment; returns at
+  /// once.
+  Child(std::string name, const std::vector<std::string>& command,
+        const std::vector<std::string>& environment = {});
   ~Child();
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;

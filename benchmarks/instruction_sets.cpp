@@ -1,5 +1,5 @@
-// The narrower instruction sets, each against its own peak. The choice is made once for a process, so they run in
-// processes of their own.
+// The narrower instruction sets, each against its own peak. The choice is made once for a process, so they
+// run in processes of their own.
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -15,7 +15,8 @@
 namespace bench {
 namespace {
 
-Contender in_child(const char* name, const Options& options, eigengrad::InstructionSet set, const std::string& service) {
+Contender in_child(const char* name, const Options& options, eigengrad::InstructionSet set,
+                   const std::string& service) {
   const auto child = std::make_shared<Child>(
       std::string(to_string(set)) + " " + service,
       std::vector<std::string>{options.programs + "/eigengrad_benchmarks", "--serve", service},
@@ -34,6 +35,7 @@ void answer(const std::function<void()>& once) {
   once();  // shapes seen, memory warm
   std::cout << "ready" << std::endl;
   for (std::int64_t count = 0; std::cin >> count;) {
+    once();  // this process has slept, and the caches hold another one's data
     const double begin = now();
     for (std::int64_t i = 0; i < count; ++i) once();
     std::cout << now() - begin << std::endl;
@@ -48,8 +50,8 @@ int serve(const std::string& service) {
     return 0;
   }
   long long size = 0;
-  eigengrad::check(std::sscanf(service.c_str(), "product %lld", &size) == 1 && size > 0, "--serve is '", service,
-                   "'; it must be multiply-adds or product SIZE");
+  eigengrad::check(std::sscanf(service.c_str(), "product %lld", &size) == 1 && size > 0, "--serve is '",
+                   service, "'; it must be multiply-adds or product SIZE");
   eigengrad::Rng rng(1);
   const Tensor a = rng.uniform<float>({size, size}, -1, 1), b = rng.uniform<float>({size, size}, -1, 1);
   answer([&] { eigengrad::kernels::matmul(a, b); });
@@ -63,7 +65,8 @@ void add_instruction_sets(Suite& suite, const Options& options) {
     const long long size = set == InstructionSet::baseline ? 1024 : 2048;
     const std::string text = std::to_string(size);
     Row row;
-    row.name = std::string("instruction sets/") + to_string(set) + ", product nn " + text + " x " + text + " x " + text;
+    row.name = std::string("instruction sets/") + to_string(set) + ", product nn " + text + " x " + text +
+               " x " + text;
     row.limit = Limit::multiply_adds;
     row.work = 2.0 * static_cast<double>(size * size * size);
     row.prepare = [=] { return std::vector<Contender>{in_child("ours", options, set, "product " + text)}; };

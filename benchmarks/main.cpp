@@ -16,7 +16,6 @@ using namespace bench;
 
 Suite make_suite(const Options& options) {
   Suite suite;
-  add_limits(suite);
   add_step(suite, options);
   add_products(suite, options);
   add_convolutions(suite, options);
@@ -27,10 +26,23 @@ Suite make_suite(const Options& options) {
   return suite;
 }
 
-bool wanted(const Row& row, const Options& options) {
-  if (row.name.starts_with("limits/")) return true;
-  if (options.quick && !row.headline) return false;
-  return options.filter.empty() || std::regex_search(row.name, std::regex(options.filter));
+/// The limits are always wanted: every fraction is of them.
+Suite wanted_rows(const Options& options) {
+  const std::regex filter(options.filter);
+  Suite wanted;
+  add_limits(wanted);
+  const std::size_t limits = wanted.size();
+  for (Row& row : make_suite(options))
+    if ((row.headline || !options.quick) && std::regex_search(row.name, filter))
+      wanted.push_back(std::move(row));
+  eigengrad::check(wanted.size() > limits, "--filter is '", options.filter, "'; no row",
+                   options.quick ? " of the quick ones" : "", " has such a name");
+  return wanted;
+}
+
+void print_notes() {
+  std::printf("\nopponents\n");
+  for (const std::string& line : notes()) std::printf("  %s\n", line.c_str());
 }
 
 void print_headline(const nlohmann::ordered_json& figures) {
@@ -44,15 +56,15 @@ void print_headline(const nlohmann::ordered_json& figures) {
 
 /// Returns how many rows failed.
 int run(const Options& options) {
-  std::printf("eigengrad: %d threads, %s\n", eigengrad::thread_count(), to_string(eigengrad::instruction_set()));
-  const Suite suite = make_suite(options);
+  std::printf("eigengrad: %d threads, %s\n", eigengrad::thread_count(),
+              to_string(eigengrad::instruction_set()));
+  const Suite suite = wanted_rows(options);
   Runner runner(options);
   Report report;
   Table table;
   int failures = 0;
   table.print_header();
   for (const Row& row : suite) {
-    if (!wanted(row, options)) continue;
     try {
       Result result = runner.measure(row);
       table.print(result);
@@ -64,6 +76,7 @@ int run(const Options& options) {
     eigengrad::release_unused_memory();
   }
   if (can_count_allocations()) report.add("step_heap_allocations", step_heap_allocations());
+  if (!notes().empty()) print_notes();
   print_headline(report.headline());
   report.write(options.json);
   return failures;

@@ -1,5 +1,6 @@
-// What memory bounds, on data far larger than the caches. Counted is the least that must move: an input once, or as
-// often as a result can only be had in passes over it; an output once, as if writing did not read the line first.
+// What memory bounds, on data far larger than the caches. Counted is the least that must move: an input once,
+// or as often as a result can only be had in passes over it; an output once, as if writing did not read the
+// line first.
 #include <functional>
 #include <memory>
 
@@ -31,8 +32,10 @@ class Memory {
   void add(const std::string& name, double bytes_per_element, double elements,
            std::function<std::function<void()>()> make, bool headline = false) {
     const std::string bytes = std::to_string(static_cast<int>(bytes_per_element));
-    suite_.push_back({"memory/" + name + ", " + bytes + " bytes", Limit::bandwidth, bytes_per_element * elements,
-                      headline, [make] { return std::vector<Contender>{{"ours", make()}}; }});
+    suite_.push_back({"memory/" + name + ", " + bytes + " bytes", Limit::bandwidth,
+                      bytes_per_element * elements, headline, [make] {
+                        return std::vector<Contender>{{"ours", make()}};
+                      }});
   }
   void add(const std::string& name, double bytes_per_element, std::function<std::function<void()>()> make) {
     add(name, bytes_per_element, static_cast<double>(rows * columns), std::move(make));
@@ -45,7 +48,8 @@ class Memory {
   template <class Op>
   void add_binary(const std::string& name, Op operation) {
     add(name, 12, [=] {
-      return [=, x = values(), y = values({rows, columns}, 0)] { kernels::binary("binary", operation, x, y); };
+      return
+          [=, x = values(), y = values({rows, columns}, 0)] { kernels::binary("binary", operation, x, y); };
     });
   }
 
@@ -85,12 +89,10 @@ struct AdamCase {
 
 void add_reductions(Memory& memory) {
   memory.add("sum of all", 4, [] { return [x = values()] { kernels::sum_all(x); }; });
-  memory.add("sum of each row", 4, [] {
-    return [x = values()] { kernels::sum(x, std::initializer_list<int>{1}); };
-  });
-  memory.add("sum of each column", 4, [] {
-    return [x = values()] { kernels::sum(x, std::initializer_list<int>{0}); };
-  });
+  memory.add("sum of each row", 4,
+             [] { return [x = values()] { kernels::sum(x, std::initializer_list<int>{1}); }; });
+  memory.add("sum of each column", 4,
+             [] { return [x = values()] { kernels::sum(x, std::initializer_list<int>{0}); }; });
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Matrix products, packing included: the large square one, the products of the networks of examples/infogan in all
-// transposed forms, and a sweep over sizes and proportions.
+// Matrix products, packing included: the large square one, the products of the networks of examples/infogan
+// in all transposed forms, and a sweep over sizes and proportions.
 #include <memory>
 
 #include "compare.hpp"
@@ -47,8 +47,8 @@ class Products {
 
   void add(const char* form, Index m, Index n, Index k, bool headline = false) {
     const ProductShape shape{m, n, k, form[0] == 't', form[1] == 't'};
-    const std::string name = std::string("products/") + form + " " + std::to_string(m) + " x " + std::to_string(n) +
-                             " x " + std::to_string(k);
+    const std::string name = std::string("products/") + form + " " + std::to_string(m) + " x " +
+                             std::to_string(n) + " x " + std::to_string(k);
     const double operations = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
     const double bytes = sizeof(float) * static_cast<double>(m * k + k * n + m * n);
     // A vector, or an outer product, moves more than it computes.
@@ -80,8 +80,9 @@ void add_products(Suite& suite, const Options& options) {
 
   for (Index size : {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096}) products.add("nn", size, size, size);
   for (Index odd : {3, 17, 63, 127, 255, 1000, 1023}) products.add("nn", odd, odd, odd);
-  constexpr Index skinny[][3] = {{4096, 16, 4096}, {16, 4096, 4096}, {4096, 4096, 16}, {31, 4097, 515}, {10, 10, 100'000},
-                                 {4096, 1, 4096},  {1, 4096, 4096},  {4096, 4096, 1},  {512, 1, 512},   {1, 512, 512}};
+  constexpr Index skinny[][3] = {{4096, 16, 4096},  {16, 4096, 4096}, {4096, 4096, 16}, {31, 4097, 515},
+                                 {10, 10, 100'000}, {4096, 1, 4096},  {1, 4096, 4096},  {4096, 4096, 1},
+                                 {512, 1, 512},     {1, 512, 512}};
   for (const auto& [m, n, k] : skinny) products.add("nn", m, n, k);
   products.add("tn", 4096, 1, 4096);
   products.add("nt", 1, 4096, 4096);

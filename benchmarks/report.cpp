@@ -11,7 +11,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json or_null(double value) { return value > 0 ? Json(value) : Json(); }
+Json or_null(double value) {
+  return value > 0 ? Json(value) : Json();
+}
 
 Json to_json(const Result& result) {
   Json json{{"name", result.name},
@@ -22,9 +24,10 @@ Json to_json(const Result& result) {
             {"limit_rate", or_null(result.limit_rate)},
             {"fraction", result.contenders.empty() ? Json() : or_null(result.fraction())}};
   for (const Measurement& m : result.contenders)
-    json["seconds"][m.name] = {{"median", m.times.median()},       {"lowest", m.times.quantile(0)},
-                               {"quarter", m.times.quantile(0.25)}, {"three_quarters", m.times.quantile(0.75)},
-                               {"highest", m.times.quantile(1)},    {"repetitions", m.times.count()}};
+    json["seconds"][m.name] = {
+        {"median", m.times.median()},        {"lowest", m.times.quantile(0)},
+        {"quarter", m.times.quantile(0.25)}, {"three_quarters", m.times.quantile(0.75)},
+        {"highest", m.times.quantile(1)},    {"repetitions", m.times.count()}};
   return json;
 }
 
@@ -40,7 +43,8 @@ const Result* Report::find(const std::string& name) const {
 double Report::median_limit(Limit limit) const {
   std::vector<double> rates;
   for (const Result& result : results_)
-    if (result.limit == limit && !result.name.starts_with("instruction sets/")) rates.push_back(result.limit_rate);
+    if (result.limit == limit && !result.name.starts_with("instruction sets/"))
+      rates.push_back(result.limit_rate);
   return rates.empty() ? 0 : Times(rates).median();
 }
 

@@ -15,7 +15,8 @@ class Collector : public benchmark::BenchmarkReporter {
     for (const Run& run : runs) {
       eigengrad::check(!run.error_occurred, run.error_message);
       if (run.run_type == Run::RT_Iteration)
-        seconds[run.run_name.function_name].push_back(run.real_accumulated_time / static_cast<double>(run.iterations));
+        seconds[run.run_name.function_name].push_back(run.real_accumulated_time /
+                                                      static_cast<double>(run.iterations));
     }
   }
   std::map<std::string, std::vector<double>> seconds;
@@ -23,8 +24,7 @@ class Collector : public benchmark::BenchmarkReporter {
 
 void run_contender(benchmark::State& state, const Contender& contender) {
   if (contender.seconds_of) {
-    while (state.KeepRunningBatch(state.max_iterations))
-      try {
+    while (state.KeepRunningBatch(state.max_iterations)) try {
         state.SetIterationTime(contender.seconds_of(state.max_iterations));
       } catch (const std::exception& error) {
         state.SkipWithError(error.what());
@@ -34,7 +34,19 @@ void run_contender(benchmark::State& state, const Contender& contender) {
   }
 }
 
+std::vector<std::string>& all_notes() {
+  static std::vector<std::string> lines;
+  return lines;
+}
+
 }  // namespace
+
+void note(const std::string& line) {
+  all_notes().push_back(line);
+}
+const std::vector<std::string>& notes() {
+  return all_notes();
+}
 
 const Times* Result::find(const std::string& contender) const {
   for (const Measurement& m : contenders)
@@ -68,12 +80,13 @@ Result Runner::measure(const Row& row) {
   double limit_work = 0;
   if (row.limit != Limit::none) contenders.push_back(limit_of(row, limit_work));
 
-  // Each row is a run of Google Benchmark by itself, so that the repetitions of its contenders lie close in time.
+  // Each row is a run of Google Benchmark by itself, so that the repetitions of its contenders lie close in
+  // time.
   benchmark::ClearRegisteredBenchmarks();
   for (const Contender& contender : contenders) {
     auto* const timed = benchmark::RegisterBenchmark(
         contender.name.c_str(), [&contender](benchmark::State& state) { run_contender(state, contender); });
-    timed->MinTime(seconds_per_repetition_)->Repetitions(repetitions_);
+    timed->MinTime(std::max(row.seconds_per_repetition, seconds_per_repetition_))->Repetitions(repetitions_);
     contender.seconds_of ? timed->UseManualTime() : timed->UseRealTime();
   }
   Collector collector;

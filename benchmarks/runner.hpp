@@ -43,7 +43,8 @@ struct Result {
   std::string name;
   Limit limit = Limit::none;
   double work = 1;
-  double limit_rate = 0;  ///< work per second at the limit, measured in turn with the contenders; 0 if there is none
+  double limit_rate =
+      0;  ///< work per second at the limit, measured in turn with the contenders; 0 if there is none
   std::vector<Measurement> contenders;
 
   const Times* find(const std::string& contender) const;
@@ -55,6 +56,16 @@ struct Result {
     return other.times.median() / contenders.front().times.median();
   }
 };
+
+/// The ratio of the best opponent; 0 without any.
+inline double best_ratio(const Result& result) {
+  double best = 0;
+  for (std::size_t i = 1; i < result.contenders.size(); ++i) {
+    const double ratio = result.ratio(result.contenders[i]);
+    best = i == 1 ? ratio : std::min(best, ratio);
+  }
+  return best;
+}
 
 class Runner {
  public:

@@ -61,7 +61,8 @@ std::vector<Contender> prepare() {
 
 void add_scaling(Suite& suite) {
   suite.push_back({"scaling/InfoGAN step", Limit::multiply_adds, 36.9e9, true, prepare<LargeTraining>});
-  suite.push_back({"scaling/step of a 60-60-60-10 perceptron", Limit::none, 1, false, prepare<SmallTraining>});
+  suite.push_back(
+      {"scaling/step of a 60-60-60-10 perceptron", Limit::none, 1, false, prepare<SmallTraining>});
 }
 
 }  // namespace bench

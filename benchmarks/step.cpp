@@ -1,6 +1,6 @@
-// The whole InfoGAN training step of examples/infogan on 128 images, against PyTorch at its best and as installed.
+// The whole InfoGAN training step of examples/infogan on 128 images, against PyTorch at its best and as
+// installed.
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 
@@ -22,7 +22,9 @@ constexpr Index batch = 128;
 constexpr double nominal_operations = 36.9e9;
 constexpr int checked_steps = 3;
 
-Tensor real_images() { return eigengrad::Rng(1).uniform<float>({batch, 28, 28, 1}, 0, 1); }
+Tensor real_images() {
+  return eigengrad::Rng(1).uniform<float>({batch, 28, 28, 1}, 0, 1);
+}
 
 /// D's loss, G's loss and the information in the codes.
 std::vector<double> figures_of(const infogan::StepFigures& step) {
@@ -51,33 +53,42 @@ std::vector<std::vector<double>> make_check(const std::string& path) {
   return figures;
 }
 
-/// Throws unless PyTorch's steps report what ours do. Adam divides by the size of the gradient, so rounding grows
-/// from step to step.
+/// Throws unless PyTorch's steps report what ours do. Adam's first steps have the size of the learning rate
+/// however small a gradient is, so they enlarge rounding: PyTorch's own memory formats differ by 2e-3 in the
+/// third step.
 void check_figures(const std::string& name, const std::vector<std::vector<double>>& ours,
                    const nlohmann::json& theirs) {
   for (std::size_t step = 0; step < ours.size(); ++step)
     for (std::size_t i = 0; i < ours[step].size(); ++i) {
       const double expected = ours[step][i], got = theirs.at(step).at(i).get<double>();
-      const double tolerance = 1e-4 * std::pow(10, static_cast<double>(step));
-      eigengrad::check(std::abs(got - expected) <= tolerance * std::max(1.0, std::abs(expected)), name,
-                       " trains differently: in step ", step + 1, " it reports ", got, ", we report ", expected);
+      const double tolerance = step > 0 ? 1e-2 : i > 0 ? 1e-3 : 1e-4;
+      eigengrad::check(std::abs(got - expected) <= tolerance, name, " trains differently: in step ", step + 1,
+                       " it reports ", got, ", we report ", expected);
     }
 }
 
 Contender pytorch(const std::string& name, const std::string& check_file,
-                  const std::vector<std::vector<double>>& figures, const std::vector<std::string>& environment) {
+                  const std::vector<std::vector<double>>& figures, std::vector<std::string> environment) {
+  // PyTorch does not count the processors of every virtual machine right.
+  environment.push_back("OMP_NUM_THREADS=" + std::to_string(eigengrad::thread_count()));
   const auto child = std::make_shared<Child>(
-      name, std::vector<std::string>{EIGENGRAD_BENCHMARKS_PYTHON, EIGENGRAD_BENCHMARKS_PYTORCH_STEP, check_file},
+      name,
+      std::vector<std::string>{EIGENGRAD_BENCHMARKS_PYTHON, EIGENGRAD_BENCHMARKS_PYTORCH_STEP, check_file},
       environment);
   const auto introduction = nlohmann::json::parse(child->introduction());
-  std::printf("  %s: %s\n", name.c_str(), introduction.at("about").get<std::string>().c_str());
+  std::string settings;
+  for (const std::string& setting : environment) settings += " " + setting;
+  note(name + ": " + introduction.at("about").get<std::string>() + "," + settings);
   check_figures(name, figures, introduction.at("figures"));
   return {name, {}, [child](std::int64_t count) { return child->seconds_of(count); }};
 }
 
-/// The settings that made PyTorch fastest, beside those that its own script chooses.
+/// The settings that made PyTorch fastest, beside those that its own script chooses: wide vectors, threads
+/// that do not sleep, memory that is kept for reuse, OpenBLAS on the threads that PyTorch has.
 std::vector<std::string> best_environment() {
-  std::vector<std::string> settings{"ATEN_CPU_CAPABILITY=avx512", "OMP_WAIT_POLICY=active"};
+  std::vector<std::string> settings{"ATEN_CPU_CAPABILITY=avx512", "OMP_WAIT_POLICY=active",
+                                    "MALLOC_MMAP_THRESHOLD_=4294967296", "MALLOC_TRIM_THRESHOLD_=8589934592",
+                                    "MALLOC_TOP_PAD_=268435456"};
   const std::string openblas =
       std::string("/usr/lib/") + EIGENGRAD_BENCHMARKS_ARCHITECTURE + "/openblas-openmp/libopenblas.so.0";
   if (std::filesystem::exists(openblas)) settings.push_back("LD_PRELOAD=" + openblas);
@@ -90,8 +101,15 @@ std::vector<Contender> prepare(const Options& options) {
   if (options.ours) return contenders;
   const std::string check_file = options.programs + "/infogan_step_check.safetensors";
   const auto figures = make_check(check_file);
-  contenders.push_back(pytorch("pytorch best", check_file, figures, best_environment()));
-  contenders.push_back(pytorch("pytorch default", check_file, figures, {}));
+  for (const auto& [name, environment] : {std::pair("pytorch best", best_environment()),
+                                          std::pair("pytorch default", std::vector<std::string>{})}) {
+    try {
+      contenders.push_back(pytorch(name, check_file, figures, environment));
+    } catch (const ChildEnded& error) {
+      note(std::string(error.what()) + ", left out; is PyTorch installed for " EIGENGRAD_BENCHMARKS_PYTHON
+                                       "?");
+    }
+  }
   return contenders;
 }
 
@@ -109,12 +127,15 @@ int step_heap_allocations() {
 void add_limits(Suite& suite) {
   suite.push_back({"limits/multiply-adds", Limit::multiply_adds, MultiplyAdds::operations(), true,
                    [] { return std::vector<Contender>(); }});
-  suite.push_back({"limits/bandwidth", Limit::bandwidth, Triad::bytes(), true, [] { return std::vector<Contender>(); }});
+  suite.push_back(
+      {"limits/bandwidth", Limit::bandwidth, Triad::bytes(), true, [] { return std::vector<Contender>(); }});
 }
 
 void add_step(Suite& suite, const Options& options) {
-  suite.push_back({"step/InfoGAN, 128 images", Limit::multiply_adds, nominal_operations, true,
-                   [options] { return prepare(options); }});
+  Row row{"step/InfoGAN, 128 images", Limit::multiply_adds, nominal_operations, true,
+          [options] { return prepare(options); }};
+  row.seconds_per_repetition = 0.5;  // several steps: after another side's turn the caches are cold
+  suite.push_back(std::move(row));
 }
 
 }  // namespace bench

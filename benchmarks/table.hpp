@@ -21,22 +21,25 @@ inline std::string time_text(double seconds) {
 class Table {
  public:
   void print_header() const {
-    std::printf("\n%-52s %10s %14s %9s %7s  %s\n", "", "ours", "rate", "of limit", "spread", "opponents: time (ratio)");
+    std::printf("\n%-52s %9s %14s %9s %7s %8s  %s\n", "", "ours", "rate", "of limit", "spread", "vs best",
+                "opponents: time (ratio)");
   }
 
   void print(const Result& result) {
     start_line(result.name);
     if (result.contenders.empty()) {
-      std::printf(" %10s %14s\n", "", rate_text(result.limit, result.limit_rate).c_str());
+      std::printf(" %9s %14s\n", "", rate_text(result.limit, result.limit_rate).c_str());
       return;
     }
     const Times& ours = result.contenders.front().times;
-    std::printf(" %10s %14s", time_text(ours.median()).c_str(), rate_text(result.limit, result.rate()).c_str());
+    std::printf(" %9s %14s", time_text(ours.median()).c_str(),
+                rate_text(result.limit, result.rate()).c_str());
     if (result.limit_rate > 0)
       std::printf(" %8.1f%%", 100 * result.fraction());
     else
       std::printf(" %9s", "");
-    std::printf(" %6.1f%% ", 100 * ours.spread());
+    std::printf(" %6.1f%%", 100 * ours.spread());
+    if (result.contenders.size() > 1) std::printf(" %8.2f ", best_ratio(result));
     for (std::size_t i = 1; i < result.contenders.size(); ++i)
       std::printf(" %s %s (%.2f)", result.contenders[i].name.c_str(),
                   time_text(result.contenders[i].times.median()).c_str(), result.ratio(result.contenders[i]));

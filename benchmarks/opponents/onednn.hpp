@@ -11,8 +11,11 @@ namespace bench {
 
 enum class Direction { forward, input_gradient, weight_gradient, transposed };
 
-/// Images, kernel and adjoint as eigengrad has them. For `transposed`, a transposed convolution forwards, dy is its
-/// input and x only says the shape of its result.
+/// Winograd's takes fewer multiplications and is less exact.
+enum class Algorithm { direct, winograd };
+
+/// Images, kernel and adjoint as eigengrad has them. For `transposed`, a transposed convolution forwards, dy
+/// is its input and x only says the shape of its result.
 struct ConvolutionCase {
   Direction direction;
   Tensor x, w, dy;
@@ -27,10 +30,15 @@ struct PreparedConvolution {
 
 #ifdef EIGENGRAD_BENCHMARKS_ONEDNN
 std::optional<ProductLibrary> onednn_product();
-std::optional<PreparedConvolution> onednn_convolution(const ConvolutionCase& c);
+/// None for Winograd's algorithm where oneDNN would not take it by itself.
+std::optional<PreparedConvolution> onednn_convolution(const ConvolutionCase& c, Algorithm wanted);
 #else
-inline std::optional<ProductLibrary> onednn_product() { return std::nullopt; }
-inline std::optional<PreparedConvolution> onednn_convolution(const ConvolutionCase&) { return std::nullopt; }
+inline std::optional<ProductLibrary> onednn_product() {
+  return std::nullopt;
+}
+inline std::optional<PreparedConvolution> onednn_convolution(const ConvolutionCase&, Algorithm) {
+  return std::nullopt;
+}
 #endif
 
 }  // namespace bench

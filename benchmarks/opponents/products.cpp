@@ -2,11 +2,12 @@
 
 #include <dlfcn.h>
 
-#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include "eigengrad/core/parallel.hpp"
+#include "eigengrad/kernels/instruction_set.hpp"
 #include "opponents/onednn.hpp"
 
 namespace bench {
@@ -24,10 +25,10 @@ Function* symbol(void* library, const char* name) {
   return reinterpret_cast<Function*>(dlsym(library, name));
 }
 
-using Sgemm = void(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float* a,
-                   int lda, const float* b, int ldb, float beta, float* c, int ldc);
-using Sgemv = void(int order, int transpose, int m, int n, float alpha, const float* a, int lda, const float* x,
-                   int step_x, float beta, float* y, int step_y);
+using Sgemm = void(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha,
+                   const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc);
+using Sgemv = void(int order, int transpose, int m, int n, float alpha, const float* a, int lda,
+                   const float* x, int step_x, float beta, float* y, int step_y);
 
 /// Products through the C interface of BLAS, a matrix and a vector through the routine made for them.
 std::optional<ProductLibrary> blas(void* library, std::string name, std::string version) {
@@ -45,21 +46,45 @@ std::optional<ProductLibrary> blas(void* library, std::string name, std::string 
       s.transpose_b ? sgemv(row_major, plain, n, k, 1, b, ldb, a, 1, 0, c, 1)
                     : sgemv(row_major, transposed, k, n, 1, b, ldb, a, 1, 0, c, 1);
     else
-      sgemm(row_major, s.transpose_a ? transposed : plain, s.transpose_b ? transposed : plain, m, n, k, 1, a, lda, b,
-            ldb, 0, c, n);
+      sgemm(row_major, s.transpose_a ? transposed : plain, s.transpose_b ? transposed : plain, m, n, k, 1, a,
+            lda, b, ldb, 0, c, n);
   };
   return ProductLibrary{std::move(name), std::move(version), multiply};
 }
 
 /// Debian keeps the OpenMP builds in folders of their own; elsewhere the plain name is tried.
-std::string debian(const char* path) { return std::string("/usr/lib/") + EIGENGRAD_BENCHMARKS_ARCHITECTURE + "/" + path; }
+std::string debian(const char* path) {
+  return std::string("/usr/lib/") + EIGENGRAD_BENCHMARKS_ARCHITECTURE + "/" + path;
+}
 
-std::optional<ProductLibrary> openblas() {
-  void* const library = load({debian("openblas-openmp/libopenblas.so.0"), "libopenblas.so.0"});
+std::optional<ProductLibrary> openblas(const char* name, const std::string& path) {
+  void* const library = load({path});
   if (library == nullptr) return std::nullopt;
-  if (auto* const threads = symbol<void(int)>(library, "openblas_set_num_threads")) threads(eigengrad::thread_count());
+  if (auto* const threads = symbol<void(int)>(library, "openblas_set_num_threads"))
+    threads(eigengrad::thread_count());
   auto* const config = symbol<char*()>(library, "openblas_get_config");
-  return blas(library, "openblas", config != nullptr ? config() : "OpenBLAS");
+  return blas(library, name, config != nullptr ? config() : "OpenBLAS");
+}
+
+/// OpenBLAS with the kernels that it chooses itself.
+std::optional<ProductLibrary> openblas() {
+  const std::string path = debian("openblas-openmp/libopenblas.so.0");
+  return openblas("openblas", std::filesystem::exists(path) ? path : "libopenblas.so.0");
+}
+
+/// OpenBLAS made to take its AVX2 kernels, which some processors with AVX-512 run faster. It chooses while it
+/// is loaded, so this is a copy of the file: the loader gives the same one only once.
+std::optional<ProductLibrary> openblas_avx2(const Options& options) {
+  const std::string path = debian("openblas-openmp/libopenblas.so.0"),
+                    copy = options.programs + "/openblas_avx2.so";
+  if (!std::filesystem::exists(path) ||
+      eigengrad::best_instruction_set() != eigengrad::InstructionSet::avx512)
+    return std::nullopt;
+  std::filesystem::copy_file(path, copy, std::filesystem::copy_options::overwrite_existing);
+  setenv("OPENBLAS_CORETYPE", "Haswell", 1);
+  auto library = openblas("openblas-avx2", copy);
+  unsetenv("OPENBLAS_CORETYPE");
+  return library;
 }
 
 std::optional<ProductLibrary> blis() {
@@ -81,11 +106,13 @@ std::optional<ProductLibrary> blis() {
 std::optional<ProductLibrary> eigen(const Options& options) {
   void* const library = load({options.programs + "/libeigen_product.so"});
   if (library == nullptr) return std::nullopt;
-  using Multiply = void(bool, bool, std::int64_t, std::int64_t, std::int64_t, const float*, const float*, float*);
+  using Multiply =
+      void(bool, bool, std::int64_t, std::int64_t, std::int64_t, const float*, const float*, float*);
   auto* const product = symbol<Multiply>(library, "eigen_product");
   auto* const version = symbol<const char*()>(library, "eigen_version");
   if (product == nullptr || version == nullptr) return std::nullopt;
-  return ProductLibrary{"eigen", version(), [=](const ProductShape& s, const float* a, const float* b, float* c) {
+  return ProductLibrary{"eigen", version(),
+                        [=](const ProductShape& s, const float* a, const float* b, float* c) {
                           product(s.transpose_a, s.transpose_b, s.m, s.n, s.k, a, b, c);
                         }};
 }
@@ -93,13 +120,11 @@ std::optional<ProductLibrary> eigen(const Options& options) {
 std::vector<ProductLibrary> load_all(const Options& options) {
   std::vector<ProductLibrary> found;
   const auto add = [&](const char* name, std::optional<ProductLibrary> library) {
-    if (library)
-      std::printf("  %-9s %s\n", library->name.c_str(), library->version.c_str());
-    else
-      std::printf("  %-9s not installed: left out\n", name);
+    note(std::string(name) + ": " + (library ? library->version : "not there, left out"));
     if (library) found.push_back(std::move(*library));
   };
   add("openblas", openblas());
+  add("openblas-avx2", openblas_avx2(options));
   add("blis", blis());
   add("onednn", onednn_product());
   add("eigen", eigen(options));
