@@ -10,27 +10,6 @@ namespace eigengrad::kernels {
 namespace detail {
 
 inline constexpr Index elementwise_block = 16 * 1024;
-/// Results of this many bytes or more are written past the caches: they would not stay there until they are used, and
-/// what they overwrite need not be read.
-inline constexpr Index past_caches = Index{32} << 20;
-
-/// Calls body(isa, begin, end, to) for the parts of [0, size), which writes y[begin, end) to `to`.
-template <class T, class Body>
-void fill_in_blocks(T* y, Index size, double work, Body body) {
-  const bool direct = size * static_cast<Index>(sizeof(T)) < past_caches;
-  parallel_blocks(size, elementwise_block, work, [=](Index begin, Index end) {
-    dispatch([&](auto isa) {
-      if (direct) return body(isa, begin, end, y + begin);
-      constexpr Index part = 1024;
-      alignas(64) T values[part];
-      for (Index first = begin; first < end; first += part) {
-        const Index last = std::min(first + part, end);
-        body(isa, first, last, values);
-        copy_past_caches(isa, values, y + first, last - first);
-      }
-    });
-  });
-}
 
 /// Two operands broadcast to one shape, as few axes as their strides allow; axes of extent 1 are gone,
 /// neighbouring axes that both operands run through (or repeat) evenly are one. Innermost axis last, its
@@ -83,8 +62,8 @@ struct BroadcastPlan {
 /// y = op(a, b) for `size` values of each, one after the other.
 template <class Op, class T>
 void contiguous_binary(Op operation, const T* a, const T* b, T* y, Index size) {
-  fill_in_blocks(y, size, static_cast<double>(size), [=](auto isa, Index begin, Index end, T* to) {
-    binary_block(isa, operation, a + begin, 1, b + begin, 1, to, end - begin);
+  parallel_blocks(size, elementwise_block, static_cast<double>(size), [=](Index begin, Index end) {
+    dispatch([&](auto isa) { binary_block(isa, operation, a + begin, 1, b + begin, 1, y + begin, end - begin); });
   });
 }
 
@@ -127,10 +106,10 @@ BasicTensor<T> unary(Op operation, const BasicTensor<T>& x) {
   BasicTensor<T> y = BasicTensor<T>::uninitialized(x.shape());
   T* const to = y.mutable_data();
   const T* const from = x.data();
-  detail::fill_in_blocks(to, x.size(), 4.0 * static_cast<double>(x.size()),
-                         [=](auto isa, Index begin, Index end, T* part) {
-                           unary_block(isa, operation, from + begin, part, end - begin);
-                         });
+  parallel_blocks(
+      x.size(), detail::elementwise_block, 4.0 * static_cast<double>(x.size()), [&](Index begin, Index end) {
+        dispatch([&](auto isa) { unary_block(isa, operation, from + begin, to + begin, end - begin); });
+      });
   return y;
 }
 

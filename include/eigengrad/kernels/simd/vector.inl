@@ -23,26 +23,6 @@ template <class T>
   *reinterpret_cast<typename VectorOf<T>::unaligned*>(to) = value;
 }
 
-// Copies to memory past the caches, which spares reading what is overwritten; `to` must be aligned for a vector.
-template <class T>
-inline void copy_past_caches(Isa, const T* from, T* to, Index n) {
-  Index i = 0;
-#if defined(__x86_64__)
-  for (; i + lanes<T> <= n; i += lanes<T>) {
-    const Vector<T> value = load(from + i);
-    Vector<T>* const target = reinterpret_cast<Vector<T>*>(to + i);
-    if constexpr (vector_bytes == 64)
-      asm("vmovntps %1, %0" : "=m"(*target) : "v"(value));
-    else if constexpr (vector_bytes == 32)
-      asm("vmovntps %1, %0" : "=m"(*target) : "x"(value));
-    else
-      asm("movntps %1, %0" : "=m"(*target) : "x"(value));
-  }
-  asm volatile("sfence" ::: "memory");  // other threads see it from here on
-#endif
-  for (; i < n; ++i) to[i] = from[i];
-}
-
 template <class T>
 [[gnu::always_inline]] inline Vector<T> broadcast(T value) {
   return value - Vector<T>{};  // x - 0 is x, also for -0, so that nothing is computed
