@@ -67,20 +67,43 @@ void check_figures(const std::string& name, const std::vector<std::vector<double
     }
 }
 
-Contender pytorch(const std::string& name, const std::string& check_file,
-                  const std::vector<std::vector<double>>& figures, std::vector<std::string> environment) {
-  // PyTorch does not count the processors of every virtual machine right.
-  environment.push_back("OMP_NUM_THREADS=" + std::to_string(eigengrad::thread_count()));
-  const auto child = std::make_shared<Child>(
+/// A process of PyTorch with what it says about itself.
+struct PyTorch {
+  std::shared_ptr<Child> child;
+  std::string about;
+  double seconds;  ///< of one step
+};
+
+PyTorch start(const std::string& name, const std::string& check_file,
+              const std::vector<std::vector<double>>& figures, const std::vector<std::string>& environment) {
+  PyTorch started;
+  started.child = std::make_shared<Child>(
       name,
       std::vector<std::string>{EIGENGRAD_BENCHMARKS_PYTHON, EIGENGRAD_BENCHMARKS_PYTORCH_STEP, check_file},
       environment);
-  const auto introduction = nlohmann::json::parse(child->introduction());
+  const auto introduction = nlohmann::json::parse(started.child->introduction());
+  check_figures(name, figures, introduction.at("figures"));
+  started.about = introduction.at("about").get<std::string>();
+  started.seconds = started.child->seconds_of(2) / 2;
+  return started;
+}
+
+/// The same program in the same setting is a fifth slower in one process than in another, for as long as the
+/// process lives: the fastest of `processes` takes part.
+Contender pytorch(const std::string& name, const std::string& check_file,
+                  const std::vector<std::vector<double>>& figures, std::vector<std::string> environment,
+                  int processes) {
+  // PyTorch does not count the processors of every virtual machine right.
+  environment.push_back("OMP_NUM_THREADS=" + std::to_string(eigengrad::thread_count()));
+  PyTorch best = start(name, check_file, figures, environment);
+  for (int i = 1; i < processes; ++i) {
+    PyTorch other = start(name, check_file, figures, environment);
+    if (other.seconds < best.seconds) best = std::move(other);
+  }
   std::string settings;
   for (const std::string& setting : environment) settings += " " + setting;
-  note(name + ": " + introduction.at("about").get<std::string>() + "," + settings);
-  check_figures(name, figures, introduction.at("figures"));
-  return {name, {}, [child](std::int64_t count) { return child->seconds_of(count); }};
+  note(name + ": " + best.about + "," + settings);
+  return {name, {}, [child = best.child](std::int64_t count) { return child->seconds_of(count); }};
 }
 
 /// The settings that made PyTorch fastest, beside those that its own script chooses: wide vectors, threads
@@ -101,10 +124,11 @@ std::vector<Contender> prepare(const Options& options) {
   if (options.ours) return contenders;
   const std::string check_file = options.programs + "/infogan_step_check.safetensors";
   const auto figures = make_check(check_file);
+  const int processes = options.quick ? 1 : 3;
   for (const auto& [name, environment] : {std::pair("pytorch best", best_environment()),
                                           std::pair("pytorch default", std::vector<std::string>{})}) {
     try {
-      contenders.push_back(pytorch(name, check_file, figures, environment));
+      contenders.push_back(pytorch(name, check_file, figures, environment, processes));
     } catch (const ChildEnded& error) {
       note(std::string(error.what()) + ", left out; is PyTorch installed for " EIGENGRAD_BENCHMARKS_PYTHON
                                        "?");
@@ -134,7 +158,8 @@ void add_limits(Suite& suite) {
 void add_step(Suite& suite, const Options& options) {
   Row row{"step/InfoGAN, 128 images", Limit::multiply_adds, nominal_operations, true,
           [options] { return prepare(options); }};
-  row.seconds_per_repetition = 0.5;  // several steps: after another side's turn the caches are cold
+  row.seconds_per_repetition =
+      options.quick ? 0.25 : 0.5;  // several steps: after another side's turn the caches are cold
   suite.push_back(std::move(row));
 }
 
