@@ -141,7 +141,8 @@ inline void add_figures(examples::HtmlReport& page, const nlohmann::json& evalua
 inline std::string grid_caption(const std::string& name) {
   const std::string stem = name.substr(0, name.rfind('.'));
   const std::size_t digits = std::min(stem.find_first_not_of('0'), stem.size() - 1), bar = stem.find('_');
-  const std::string iteration = "iteration " + stem.substr(digits, bar == std::string::npos ? bar : bar - digits);
+  const std::string iteration =
+      "iteration " + stem.substr(digits, bar == std::string::npos ? bar : bar - digits);
   return bar == std::string::npos ? iteration : iteration + ", code " + stem.substr(bar + 1);
 }
 

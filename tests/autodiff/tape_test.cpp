@@ -34,6 +34,24 @@ TEST_CASE("a diamond sums over its two arms") {
   CHECK(tape.gradient(y * y, {x})[0].item() == doctest::Approx(2 * 15 * 8));
 }
 
+TEST_CASE("a pullback may return a parameter, and one result for two inputs") {
+  const Parameter64 slope(Tensor64({2}, {3, 5}));
+  Tape64 tape;
+  const Var64 a = tape.variable(Tensor64({2}, {1, 2})), b = tape.variable(Tensor64({2}, {1, 2}));
+  const Var64 y = record("f", Tensor64({2}, {0, 0}), pullback(a, [s = &slope](Var64 dy) {
+                           return dy.tape().parameter(*s);  // right for dy = 1
+                         }));
+  CHECK(tape.gradient(y, {a}, Tensor64::ones({2}))[0](1) == 5);
+  const Var64 z = record("g", Tensor64({2}, {0, 0}),
+                         joint_pullback(std::array{a, b}, [](Var64 dy, Var64, Needed<2>) {
+                           const Var64 twice = dy * 2.0;
+                           return std::array{twice, twice};
+                         }));
+  const auto gradients = tape.gradient(z, {a, b}, Tensor64::ones({2}));
+  CHECK(gradients[0](1) == 2);
+  CHECK(gradients[1](1) == 2);
+}
+
 TEST_CASE("targets: unused ones get zeros, parameters and Vars mix, inner nodes count") {
   Tape64 tape;
   const Parameter64 weight(Tensor64({2}, {5, 7}));

@@ -90,7 +90,8 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops over several blocks of every 
   std::mt19937 generator(2);
   const Index shapes[][3] = {{1, 700, 1100},   {700, 1, 1100}, {130, 600, 37}, {600, 130, 1},
                              {129, 127, 1030}, {3, 5, 20'000}, {40, 9, 9000},  {300, 300, 300},
-                             {64, 1024, 513},  {1025, 65, 257}};
+                             {64, 1024, 513},  {1025, 65, 257},
+                             {30, 1024, 600},  {2, 2, 3000}};
   int trial = 0;
   for (const auto& [m, n, k] : shapes)
     for (int repeat = 0; repeat < 2; ++repeat, ++trial)
@@ -112,7 +113,8 @@ TEST_CASE_TEMPLATE("matmul gives the same bits for any number of threads", T, fl
   const Poison poison;
   std::mt19937 generator(3);
   const int threads = thread_count();
-  const Index shapes[][3] = {{128, 300, 700}, {1000, 130, 90}, {20, 30, 12'000}, {64, 64, 64}};
+  const Index shapes[][3] = {{128, 300, 700}, {1000, 130, 90}, {20, 30, 12'000}, {64, 64, 64},
+                             {1, 2000, 300},  {2000, 1, 300},  {13, 1024, 900}};
   for (const auto& [m, n, k] : shapes) {
     const BasicTensor<T> a = random_tensor<T>({k, m}, generator), b = random_tensor<T>({k, n}, generator);
     set_thread_count(1);

@@ -48,9 +48,11 @@ class ReversePass {
             is_target(i) ? tape_.push("adjoint", Tensor(adjoint)) : tape_.push("adjoint", std::move(adjoint));
         set_adjoint(i, is_target(i));
         apply_pullbacks(i, dy_var, [&](std::size_t input, Var gradient, bool last_use) {
-          // What the pullback itself has made is gone after it, so it is taken, not shared.
-          if (last_use && gradient.index_ > dy_var.index_)
-            accumulate(input, std::move(tape_.node(gradient.index_).value));
+          // What the pullback itself has made is gone after it, so it is taken, not shared; a leaf of a
+          // parameter holds no value to take.
+          auto& made = tape_.node(gradient.index_);
+          if (last_use && gradient.index_ > dy_var.index_ && made.parameter == nullptr)
+            accumulate(input, std::move(made.value));
           else
             accumulate(input, Tensor(gradient.value()));
         });
@@ -161,7 +163,8 @@ class ReversePass {
   }
 
   /// Whether a joint pullback hands the k-th gradient to a later input too.
-  static bool used_again(const PullbackRecord<T>* p, std::uint32_t k, const bool* needed, const Var* gradients) {
+  static bool used_again(const PullbackRecord<T>* p, std::uint32_t k, const bool* needed,
+                         const Var* gradients) {
     for (std::uint32_t later = k + 1; later < p->input_count; ++later)
       if (needed[later] && gradients[later].index_ == gradients[k].index_) return true;
     return false;

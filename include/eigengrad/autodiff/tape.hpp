@@ -238,7 +238,8 @@ BasicVar<T> BasicTape<T>::push(const char* name, BasicTensor<T>&& value) {
 
 template <class T>
 void BasicTape<T>::pop(Position to) {
-  for (; !leaves_.empty() && leaves_.back() >= to.size; leaves_.pop_back()) node(leaves_.back()).parameter = nullptr;
+  for (; !leaves_.empty() && leaves_.back() >= to.size; leaves_.pop_back())
+    node(leaves_.back()).parameter = nullptr;
   while (size_ > to.size) node(--size_).value.release();  // push() writes the rest anew
   arena_.rewind(to.arena);
   ++generation_;

@@ -107,7 +107,8 @@ class BufferPool {
     void* memory = std::aligned_alloc(huge ? huge_page : buffer_alignment, bytes);
     if (memory == nullptr) throw std::bad_alloc();
 #if defined(__linux__)
-    if (huge) madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // a wish: failure changes nothing
+    if (huge)
+      madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // a wish: failure changes nothing
 #endif
     BufferHead* head = new (memory) BufferHead;
     head->size_class = size_class;

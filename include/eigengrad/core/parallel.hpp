@@ -70,8 +70,8 @@ inline Index share_begin(Index count, Index thread, Index threads) {
   return count / threads * thread + std::min(thread, count % threads);
 }
 
-/// The tasks of one thread that nobody has begun. Their owner takes them one by one from the front; a thread that has none
-/// left takes over the second half, so that a slow core holds nobody up.
+/// The tasks of one thread that nobody has begun. Their owner takes them one by one from the front; a thread
+/// that has none left takes over the second half, so that a slow core holds nobody up.
 class alignas(64) TaskQueue {
  public:
   void assign(Index begin, Index end) { range_.store(pack(begin, end), std::memory_order_relaxed); }
@@ -127,9 +127,9 @@ inline int threads_for([[maybe_unused]] Index count, [[maybe_unused]] double wor
 #endif
 }
 
-/// Calls body(task) or body(task, thread) once for every task in [0, count), each thread rising runs of tasks, `thread` being
-/// less than threads_for(count, work). `work` is the total in elementary operations; small work stays on the calling thread. The body must
-/// not throw, and no task may depend on another.
+/// Calls body(task) or body(task, thread) once for every task in [0, count), each thread rising runs of
+/// tasks, `thread` being less than threads_for(count, work). `work` is the total in elementary operations;
+/// small work stays on the calling thread. The body must not throw, and no task may depend on another.
 template <class Body>
 void parallel_for(Index count, double work, Body&& body) {
   if (count <= 0) return;
@@ -137,7 +137,8 @@ void parallel_for(Index count, double work, Body&& body) {
 #ifdef _OPENMP
   if (threads > 1) {
     const Index chunk = count / (64 * threads) + 1, chunks = (count + chunk - 1) / chunk;
-    std::vector<detail::TaskQueue, PoolAllocator<detail::TaskQueue>> queues(static_cast<std::size_t>(threads));
+    std::vector<detail::TaskQueue, PoolAllocator<detail::TaskQueue>> queues(
+        static_cast<std::size_t>(threads));
     for (Index thread = 0; thread < threads; ++thread)
       queues[static_cast<std::size_t>(thread)].assign(detail::share_begin(chunks, thread, threads),
                                                       detail::share_begin(chunks, thread + 1, threads));
@@ -164,7 +165,8 @@ void parallel_for(Index count, double work, Body&& body) {
 /// parallel_for over [0, size) cut into fixed blocks: body(begin, end).
 template <class Body>
 void parallel_blocks(Index size, Index block, double work, Body&& body) {
-  if (size <= block) {  // small tensors are frequent, and much of what they cost is what stands around their loop
+  // Small tensors are frequent, and much of what they cost is what stands around their loop.
+  if (size <= block) {
     const FlushDenormals flush;
     if (size > 0) body(Index{0}, size);
     return;

@@ -36,8 +36,8 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
 /// state. The numbers do not depend on the number of threads.
 ///
 /// Bits to numbers, w a word of 32 bits for float and of 64 for double:
-///   uniform    low + (high - low) u,  u = (w >> 8) 2^-24 or (w >> 11) 2^-53, kept below high where that sum
-///   rounds up normal     Box-Muller on pairs (w, w'): mean + std sqrt(-2 log v) {cos, sin}(2 pi u'),
+///   uniform    low + (high - low) u,  u = (w >> 8) 2^-24 or (w >> 11) 2^-53, kept below high by rounding
+///   normal     Box-Muller on pairs (w, w'): mean + std sqrt(-2 log v) {cos, sin}(2 pi u'),
 ///              v = (w + 1/2) 2^-32 or ((w >> 11) + 1/2) 2^-53, u' from w' as for uniform
 ///   bernoulli  w < p 2^32 with 32 bits for either type
 class Rng {

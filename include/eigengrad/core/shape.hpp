@@ -22,8 +22,8 @@ class Shape {
   explicit Shape(std::span<const Index> extents) {
     for (Index extent : extents) push_back(extent);
   }
-  /// [0], of tensors that hold nothing. A constant for the compiler: values built from single extents are slow to copy
-  /// right afterwards.
+  /// [0], of tensors that hold nothing. A constant for the compiler: values built from single extents are
+  /// slow to copy right afterwards.
   static constexpr Shape nothing() {
     Shape shape;
     shape.size_ = 0;

@@ -87,7 +87,8 @@ class BasicTensor {
     return static_cast<T*>(buffer_.data());
   }
   /// Whether no other tensor shares the storage, so that writing copies nothing.
-  /// Gives its share of the storage up. Like one that was moved from, the tensor can then only be assigned to.
+  /// Gives its share of the storage up. Like one that was moved from, the tensor can then only be assigned
+  /// to.
   void release() { buffer_ = detail::Buffer(); }
   bool owns_buffer() const { return size() == 0 || buffer_.unique(); }
   BasicTensor clone() const {

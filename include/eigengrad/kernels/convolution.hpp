@@ -22,7 +22,8 @@ BasicTensor<T> conv2d(const BasicTensor<T>& x, const BasicTensor<T>& w, Conv2dOp
   const detail::ConvolutionGeometry g("conv2d", "x", x.shape(), w.shape(), options);
   detail::check_bias("conv2d", bias, g.out);
   if (g.is_product())
-    return detail::multiply(x.data(), false, w.data(), false, x.rows(), g.out, g.in, bias).reshape(g.output_shape());
+    return detail::multiply(x.data(), false, w.data(), false, x.rows(), g.out, g.in, bias)
+        .reshape(g.output_shape());
   BasicTensor<T> y = BasicTensor<T>::uninitialized(g.output_shape());
   detail::Gather<T>(g, false).run(x.data(), w.data(), bias == nullptr ? nullptr : bias->data(), y);
   return y;
@@ -43,7 +44,8 @@ BasicTensor<T> conv2d_input_gradient(const BasicTensor<T>& dy, const BasicTensor
   g.check_output(name, dy.shape());
   detail::check_bias(name, bias, g.in);
   if (g.is_product())
-    return detail::multiply(dy.data(), false, w.data(), true, dy.rows(), g.in, g.out, bias).reshape(input_shape);
+    return detail::multiply(dy.data(), false, w.data(), true, dy.rows(), g.in, g.out, bias)
+        .reshape(input_shape);
   BasicTensor<T> dx = BasicTensor<T>::uninitialized(input_shape);
   const T* const offset = bias == nullptr ? nullptr : bias->data();
   if (detail::FewChannels<T>::suits(g))

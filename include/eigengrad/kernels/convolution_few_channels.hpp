@@ -6,9 +6,9 @@
 
 namespace eigengrad::kernels::detail {
 
-/// What every pixel of dy sends through every tap, [pixels, taps Cin], is one product; a pixel of dx sums what meets it.
-/// Where Kh Kw Cin <= Cout that intermediate result is no larger than dy, and neither dy is packed as often nor a
-/// register tile left as empty as where each tap is a product of its own.
+/// What every pixel of dy sends through every tap, [pixels, taps Cin], is one product; a pixel of dx sums
+/// what meets it. Where Kh Kw Cin <= Cout that intermediate result is no larger than dy, and neither dy is
+/// packed as often nor a register tile left as empty as where each tap is a product of its own.
 template <class T>
 class FewChannels {
  public:
@@ -20,7 +20,8 @@ class FewChannels {
   static bool suits(const ConvolutionGeometry& g) { return g.kernel_height * g.kernel_width * g.in <= g.out; }
 
   void run(const T* dy, const T* weights, const T* bias, T* dx) const {
-    const Index taps = g_.kernel_height * g_.kernel_width * g_.in, pixels = g_.n * g_.out_height * g_.out_width;
+    const Index taps = g_.kernel_height * g_.kernel_width * g_.in,
+                pixels = g_.n * g_.out_height * g_.out_width;
     const BasicTensor<T> sent = multiply<T>(dy, false, weights, true, pixels, taps, g_.out, nullptr);
     const double work = static_cast<double>(g_.n * g_.height * g_.width * taps);
     parallel_for(g_.n * g_.height, work, [&](Index task) {

@@ -63,7 +63,8 @@ struct BroadcastPlan {
 template <class Op, class T>
 void contiguous_binary(Op operation, const T* a, const T* b, T* y, Index size) {
   parallel_blocks(size, elementwise_block, static_cast<double>(size), [=](Index begin, Index end) {
-    dispatch([&](auto isa) { binary_block(isa, operation, a + begin, 1, b + begin, 1, y + begin, end - begin); });
+    dispatch(
+        [&](auto isa) { binary_block(isa, operation, a + begin, 1, b + begin, 1, y + begin, end - begin); });
   });
 }
 

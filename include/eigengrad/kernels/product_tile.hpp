@@ -29,8 +29,8 @@ struct ProductTile {
   const T* bias = nullptr;
   bool bias_by_row = false;  // one value for each row instead of each column
   bool accumulate = false;
-  // What is needed next is brought into the second-level cache meanwhile, a line of 64 bytes in every second step of k: rows of
-  // `ahead_length` values, `ahead_stride` apart.
+  // What is needed next is brought into the second-level cache meanwhile, a line of 64 bytes in every second
+  // step of k: rows of `ahead_length` values, `ahead_stride` apart.
   const T* ahead = nullptr;
   Index ahead_length = 1;
   Index ahead_stride = 0;

@@ -22,8 +22,8 @@ enum class BatchNormMode {
   running  ///< the running ones: evaluation
 };
 
-/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta on the last axis, x being [..., features], and, where the
-/// options say so, a leaky ReLU of it.
+/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta on the last axis, x being [..., features], and,
+/// where the options say so, a leaky ReLU of it.
 ///
 /// In mode `update`, with the mean and unbiased variance of each group of the batch in turn, as separate
 /// passes would: running = (1 - momentum) running + momentum batch. gamma and the running variance start at

@@ -54,9 +54,11 @@ std::array<BasicVar<T>, 3> batch_norm_gradient_graph(BasicVar<T> dy, BasicVar<T>
 /// y = gamma xhat + beta, xhat = (x - mean) / sqrt(variance + epsilon), with mean and biased variance of each
 /// feature over the rows of its group; then a leaky ReLU of the slope in the options, if it is not 1.
 ///
-///     dx = gamma / sqrt(variance + epsilon) (dz - mean(dz) - xhat mean(dz xhat)),   means over the group's rows
-///     dgamma = sum over rows of dz xhat,   dbeta = sum over rows of dz
+///     dx = gamma / sqrt(variance + epsilon) (dz - mean(dz) - xhat mean(dz xhat))
+///     dgamma = sum of dz xhat,   dbeta = sum of dz
 ///     dz = dy where gamma xhat + beta > 0, else slope dy
+///
+/// with means over the rows of the group and sums over all rows.
 ///
 /// x is [N, ..., C], gamma and beta [C]. Throws unless the shapes agree and groups divides N.
 /// Source: Ioffe and Szegedy, "Batch normalization", ICML 2015, arXiv 1502.03167, algorithm 1 and section 3.
@@ -67,17 +69,16 @@ BasicBatchNormResult<T> batch_norm(BasicVar<T> x, BasicVar<T> gamma, BasicVar<T>
                                      options.slope);
   BasicTape<T>& tape = x.tape();
   const BasicVar<T> mean = tape.constant(forward.mean), inverse_std = tape.constant(forward.inverse_std);
-  const BasicVar<T> y =
-      record("batch_norm", std::move(forward.value),
-             joint_pullback(std::array{x, gamma, beta}, [=](BasicVar<T> dy, BasicVar<T>, Needed<3>) {
-               BasicTape<T>& t = dy.tape();
-               if (t.is_recording()) return detail::batch_norm_gradient_graph(dy, x, gamma, beta, options);
-               auto gradients =
-                   kernels::batch_norm_gradient(dy.value(), x.value(), gamma.value(), mean.value(),
-                                                inverse_std.value(), &beta.value(), options.slope);
-               return std::array{t.constant(std::move(gradients.dx)), t.constant(std::move(gradients.dgamma)),
-                                 t.constant(std::move(gradients.dbeta))};
-             }));
+  const BasicVar<T> y = record(
+      "batch_norm", std::move(forward.value),
+      joint_pullback(std::array{x, gamma, beta}, [=](BasicVar<T> dy, BasicVar<T>, Needed<3>) {
+        BasicTape<T>& t = dy.tape();
+        if (t.is_recording()) return detail::batch_norm_gradient_graph(dy, x, gamma, beta, options);
+        auto gradients = kernels::batch_norm_gradient(dy.value(), x.value(), gamma.value(), mean.value(),
+                                                      inverse_std.value(), &beta.value(), options.slope);
+        return std::array{t.constant(std::move(gradients.dx)), t.constant(std::move(gradients.dgamma)),
+                          t.constant(std::move(gradients.dbeta))};
+      }));
   return {y, std::move(forward.mean), std::move(forward.variance)};
 }
 
