@@ -13,6 +13,11 @@ namespace {
 
 using namespace infogan;
 
+/// A seed is not negative: read as an unsigned number, -1 would quietly become another seed.
+std::string check_seed(const std::string& text) {
+  return text.starts_with('-') ? "it must not be negative, but is " + text : "";
+}
+
 /// Adds one option for every setting, with its default shown.
 void add_settings(CLI::App& command, Settings& settings) {
   visit_settings(settings, [&](const char* name, auto& field, const char* description) {
@@ -22,6 +27,8 @@ void add_settings(CLI::App& command, Settings& settings) {
       option->delimiter(',')->allow_extra_args(false);
     else
       option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // scripts may set defaults before
+    if constexpr (std::is_same_v<std::remove_reference_t<decltype(field)>, std::uint64_t>)
+      option->check(check_seed);
   });
 }
 
@@ -59,7 +66,9 @@ int main(int argc, char** argv) {
       add_run("evaluate", "print every figure a run is judged by; writes evaluation.json");
   CLI::App* const sample_command =
       add_run("sample", "write images of each code's effect, and random samples");
-  sample_command->add_option("--seed", run.seed, "seed of noise and codes")->capture_default_str();
+  sample_command->add_option("--seed", run.seed, "seed of noise and codes")
+      ->capture_default_str()
+      ->check(check_seed);
   CLI::App* const report_command = add_run("report", "write report.html: settings, curves, grids, figures");
 
   try {

@@ -58,6 +58,10 @@ refuses "--loss is 'wild'" "$program" train --loss wild --output x
 refuses "--categorical has a code of 1 classes" "$program" train --categorical 10,1 --output x
 refuses "data set" "$program" train --data no-such-folder --output x
 refuses "--bogus" "$program" train --bogus
+refuses "--seed" "$program" train "${common[@]}" --iterations 1 --seed -1 --output x
+refuses "--seed" "$program" sample --run whole --seed -1
+refuses "--learning-rate-g is nan" "$program" train --learning-rate-g nan --output x
+refuses "cannot create directories" "$program" train "${common[@]}" --iterations 1 --output whole.log/x
 refuses "subcommand" "$program"
 head -c 100000 whole/checkpoint.safetensors >truncated.safetensors
 mkdir broken
@@ -65,6 +69,13 @@ cp truncated.safetensors broken/checkpoint.safetensors
 refuses "load_safetensors" "$program" evaluate --run broken
 refuses "cannot be opened" "$program" evaluate --run nothing-there
 [ ! -e x ] || fail "a refused run left a folder behind"
+
+# A disk that is full (here: a limit on the size of files) costs the new checkpoint, not the one before.
+before=$(md5sum <parts/checkpoint.safetensors)
+refuses "checkpoint.safetensors: cannot be written" bash -c 'trap "" XFSZ; ulimit -f 1000; exec "$@"' - \
+  "$program" train "${common[@]}" --iterations 9 --output parts --resume
+[ "$before" = "$(md5sum <parts/checkpoint.safetensors)" ] || fail "a failed write harmed the checkpoint"
+[ -z "$(find parts -name '*.partial*')" ] || fail "a failed write left a part of a file behind"
 
 # Other shapes of code, the note's loss, and the trunk left to D.
 "$program" train "${common[@]}" --iterations 2 --categorical 4,3 --continuous 1 --noise 8 --noise-distribution uniform \
