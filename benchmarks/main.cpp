@@ -75,7 +75,7 @@ int run(const Options& options) {
     }
     eigengrad::release_unused_memory();
   }
-  if (can_count_allocations()) report.add("step_heap_allocations", step_heap_allocations());
+  if (allocations::can_count()) report.add("step_heap_allocations", step_heap_allocations());
   if (!notes().empty()) print_notes();
   print_headline(report.headline());
   report.write(options.json);

@@ -143,9 +143,9 @@ int step_heap_allocations() {
   Trainer<float> trainer(infogan::Settings{}, {});
   const Tensor images = real_images();
   for (int i = 0; i < 2; ++i) trainer.step(images);
-  start_counting_allocations();
+  allocations::start_counting();
   trainer.step(images);
-  return stop_counting_allocations();
+  return allocations::stop_counting();
 }
 
 void add_limits(Suite& suite) {

@@ -8,27 +8,34 @@
 
 namespace {
 std::atomic<bool> counting = false;
-std::atomic<int> allocations = 0;
+std::atomic<int> made = 0;
 
 [[maybe_unused]] void count() {
-  if (counting.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
+  if (counting.load(std::memory_order_relaxed)) made.fetch_add(1, std::memory_order_relaxed);
 }
 }  // namespace
 
-namespace bench {
+namespace allocations {
 
-void start_counting_allocations() {
-  allocations = 0;
+void start_counting() {
+  made = 0;
   counting = true;
 }
-int stop_counting_allocations() {
+int stop_counting() {
   counting = false;
-  return allocations;
+  return made;
 }
 
-}  // namespace bench
+}  // namespace allocations
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#  if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#    define EIGENGRAD_SANITIZED 1
+#  endif
+#endif
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+    !defined(EIGENGRAD_SANITIZED)
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
@@ -62,11 +69,11 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
 }
 }
 
-bool bench::can_count_allocations() {
+bool allocations::can_count() {
   return true;
 }
 #else
-bool bench::can_count_allocations() {
+bool allocations::can_count() {
   return false;
 }
 #endif
