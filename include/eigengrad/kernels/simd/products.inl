@@ -58,7 +58,7 @@ template <int height, int vectors, class T>
   if (tile.c_column_step == 1)
     for (Index i = 0; i < tile.rows; ++i)
 #pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) __builtin_prefetch(tile.c + i * tile.c_row_step + j * lanes<T>, 1);
+      for (int j = 0; j < vectors; ++j) __builtin_prefetch(tile.c + i * tile.c_row_step + j * lanes<T>, 0, 2);
   const T* ahead = tile.ahead != nullptr ? tile.ahead : tile.a;
   const T* ahead_end = ahead + tile.ahead_length;
 
@@ -74,6 +74,8 @@ template <int height, int vectors, class T>
         ahead = ahead_end += tile.ahead_stride;
         ahead -= tile.ahead_length;
       }
+      __builtin_prefetch(a + 32 * tile.a_step);
+      __builtin_prefetch(a + 32 * tile.a_step + 64 / sizeof(T));
       add_outer_product<height, vectors>(a, b, sum);
       if constexpr (tile_unroll == 2) {
         asm("" ::: "memory");  // GCC would load both steps at once and run out of registers
