@@ -156,6 +156,9 @@ TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops where work i
   check_convolution<T>({7, 5, 4, 33}, {1, 1, 33, 1}, {}, generator);  // a product with a vector
   check_convolution<T>({3, 2, 2, 5}, {1, 1, 5, 4}, {.stride = 3, .padding = 3},
                        generator);  // pixels without a tap
+  // Several blocks of the weight gradient, of pixels and of lines.
+  check_convolution<T>({200, 4, 4, 70}, {2, 2, 70, 70}, {.stride = 1, .padding = 0}, generator);
+  check_convolution<T>({6, 24, 24, 40}, {3, 3, 40, 40}, {.stride = 1, .padding = 1}, generator);
 }
 
 TEST_CASE_TEMPLATE("convolution: the three kernels are adjoint", T, float, double) {

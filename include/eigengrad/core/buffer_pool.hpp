@@ -104,7 +104,8 @@ class BufferPool {
     const std::size_t bytes = (sizeof(BufferHead) + class_bytes(size_class) + buffer_alignment - 1) /
                               buffer_alignment * buffer_alignment;
     const bool huge = bytes >= huge_page;
-    void* memory = std::aligned_alloc(huge ? huge_page : buffer_alignment, bytes);
+    const std::size_t alignment = huge ? huge_page : buffer_alignment;
+    void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
     if (memory == nullptr) throw std::bad_alloc();
 #if defined(__linux__)
     if (huge)

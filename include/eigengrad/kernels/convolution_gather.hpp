@@ -118,7 +118,7 @@ class Gather {
         T* const to = packed + first * taps_ * depth_ + tap * depth_ * width;
         if (!gradient_) {
           kernels_.pack_columns({from + first, features_, from + depth_ * features_}, used, width, width,
-                                depth_, to);
+                                depth_, depth_, to, 0);
         } else {
           const T* rows[64] = {};
           for (Index j = 0; j < used; ++j) rows[j] = from + (first + j) * depth_;
@@ -191,7 +191,7 @@ class Gather {
     tile.c_column_step = 1;
     for (Index first = 0; first < features_; first += panel_columns()) {
       tile.b = weights_ + first * taps_ * depth_;
-      tile.b_step = panel_width(first);
+      tile.b_step = tile.b_unit = panel_width(first);
       tile.columns = std::min(tile.b_step, features_ - first);
       tile.bias = bias_ == nullptr ? nullptr : bias_ + first;
       ProductTile<T> oriented = lanes_are_columns_ ? transposed(tile) : tile;
@@ -207,6 +207,7 @@ class Gather {
   static ProductTile<T> transposed(ProductTile<T> tile) {
     std::swap(tile.a, tile.b);
     std::swap(tile.a_step, tile.b_step);
+    tile.b_unit = tile.b_step;
     std::swap(tile.c_row_step, tile.c_column_step);
     std::swap(tile.rows, tile.columns);
     tile.bias_by_row = true;

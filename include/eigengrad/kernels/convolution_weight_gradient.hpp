@@ -6,12 +6,13 @@
 
 namespace eigengrad::kernels::detail {
 
-/// dw[a, b, c, o] = sum over lines (n, p) and over q of x[n, p stride + a - padding, q stride + b - padding,
-/// c] dy[n, p, q, o]. Both operands have k = (n, p, q) as their slow axis, so that tiles read them where they
-/// are; one run of k is the part of a line whose pixels are inside of the image. Where there are few
-/// channels, the taps of one kernel row, contiguous in a padded copy of x, take their place.
+/// dw[a, b, c, o] = sum over n, p and q of x[n, p stride + a - padding, q stride + b - padding, c]
+/// dy[n, p, q, o]. Both operands have k = (n, p, q) as their slow axis, so that tiles read them where they
+/// are. One run of k is a line (n, p): the q whose pixels are inside of the image; or, of small images, a
+/// pixel (p, q) of all n. Where there are few channels, the taps of one kernel row, contiguous in a padded
+/// copy of x, take their place.
 ///
-/// The lines are cut into parts with partial results, by shape alone, where kernel rows and channels make too
+/// The runs are cut into parts with partial results, by shape alone, where kernel rows and channels make too
 /// few tasks, and a part into blocks that stay in the second-level cache.
 template <class T>
 class WeightGradient {
@@ -25,12 +26,13 @@ class WeightGradient {
         rows_(merged_ ? g.kernel_width * g.in : g.in),
         dy_step_(round_up(g.out, kernels_.column_step)),
         chunks_(divide_up(rows_, 16 * kernels_.rows)),
-        lines_(g.n * g.out_height) {
-    const Index line_bytes =
-        (g.stride * x_width_ * g.in + g.out_width * dy_step_) * static_cast<Index>(sizeof(T));
-    block_lines_ = std::max<Index>(1, 300'000 / std::max<Index>(line_bytes, 1));
+        by_pixel_(g.out_width < 8 && g.n >= 4 * g.out_width),
+        all_runs_(by_pixel_ ? g.out_height * g.out_width : g.n * g.out_height) {
+    const Index run_bytes =
+        (by_pixel_ ? g.n : g.out_width) * (g.stride * g.in + dy_step_) * static_cast<Index>(sizeof(T));
+    block_runs_ = std::max<Index>(1, 300'000 / std::max<Index>(run_bytes, 1));
     const Index items = g.kernel_height * chunks_, size = g.kernel_height * g.kernel_width * g.in * g.out;
-    const Index most = std::max<Index>(1, std::min(lines_ / 8, (Index{1} << 22) / size));
+    const Index most = std::max<Index>(1, std::min(all_runs_ / 8, (Index{1} << 22) / size));
     parts_ = std::clamp<Index>(divide_up(16, items), 1, most);
   }
 
@@ -38,22 +40,22 @@ class WeightGradient {
     const Index items = g_.kernel_height * chunks_,
                 size = g_.kernel_height * g_.kernel_width * g_.in * g_.out;
     const double work =
-        static_cast<double>(size) * static_cast<double>(lines_) * static_cast<double>(g_.out_width) / 8;
+        static_cast<double>(size) * static_cast<double>(g_.n * g_.out_height * g_.out_width) / 8;
     const BasicTensor<T> x_copy = copy_lines(x, g_.n * g_.height, g_.width * g_.in, margin_ * g_.in,
                                              x_width_ * g_.in, merged_ || g_.in % kernels_.row_step != 0);
     const BasicTensor<T> dy_copy =
-        copy_lines(dy, lines_ * g_.out_width, g_.out, 0, dy_step_, dy_step_ != g_.out);
+        copy_lines(dy, g_.n * g_.out_height * g_.out_width, g_.out, 0, dy_step_, dy_step_ != g_.out);
     x_ = x_copy.size() > 0 ? x_copy.data() : x;
     dy_ = dy_copy.size() > 0 ? dy_copy.data() : dy;
     BasicTensor<T> partial = BasicTensor<T>::uninitialized({parts_ > 1 ? parts_ * size : 0});
     T* const sums = parts_ > 1 ? partial.mutable_data() : dw;
     const int threads = threads_for(parts_ * items, work);
-    std::vector<ProductRun, PoolAllocator<ProductRun>> runs(static_cast<std::size_t>(threads * block_lines_));
+    std::vector<ProductRun, PoolAllocator<ProductRun>> runs(static_cast<std::size_t>(threads * block_runs_));
     parallel_for(parts_ * items, work, [&](Index task, int thread) {
       const Index part = task / items, kernel_row = task % items / chunks_;
       const Index row = task % chunks_ * 16 * kernels_.rows;
-      compute(kernel_row, row, std::min(row + 16 * kernels_.rows, rows_), lines_ * part / parts_,
-              lines_ * (part + 1) / parts_, runs.data() + thread * block_lines_, sums + part * size);
+      compute(kernel_row, row, std::min(row + 16 * kernels_.rows, rows_), all_runs_ * part / parts_,
+              all_runs_ * (part + 1) / parts_, runs.data() + thread * block_runs_, sums + part * size);
     });
     if (parts_ > 1) add_parts(sums, size, dw);
   }
@@ -78,32 +80,79 @@ class WeightGradient {
     return copy;
   }
 
-  /// Rows [row_begin, row_end) of the taps of one kernel row, summed over the lines [line, line_end).
-  void compute(Index kernel_row, Index row_begin, Index row_end, Index line, Index line_end, ProductRun* runs,
+  /// Rows [row_begin, row_end) of the taps of one kernel row, summed over the runs [begin, end).
+  void compute(Index kernel_row, Index row_begin, Index row_end, Index begin, Index end, ProductRun* runs,
                T* sums) const {
-    for (bool accumulate = false; !accumulate || line < line_end; accumulate = true, line += block_lines_) {
-      const Index block_end = std::min(line + block_lines_, line_end);
-      for (Index tap = 0; tap < (merged_ ? 1 : g_.kernel_width); ++tap) {
-        const Index run_count = list_runs(kernel_row, tap, line, block_end, runs);
+    const Index x_image = g_.height * x_width_ * g_.in, dy_image = g_.out_height * g_.out_width * dy_step_;
+    const Index taps = merged_ ? 1 : g_.kernel_width, steps = block_runs_ * (by_pixel_ ? g_.n : g_.out_width);
+    const Index tiles =
+        taps * divide_up(row_end - row_begin, kernels_.rows) * divide_up(g_.out, kernels_.columns);
+    for (bool accumulate = false; !accumulate || begin < end; accumulate = true, begin += block_runs_) {
+      const Index block_end = std::min(begin + block_runs_, end);
+      const Index next_end = std::min(block_end + block_runs_, end);
+      ProductLookahead<T> next_dy = dy_of(block_end, next_end),
+                          next_x = x_of(kernel_row, block_end, next_end);
+      next_x.plan(next_dy.plan(tiles, steps), steps);
+      for (Index tap = 0; tap < taps; ++tap) {
+        const Index run_count = by_pixel_ ? list_pixels(kernel_row, tap, begin, block_end, runs)
+                                          : list_lines(kernel_row, tap, begin, block_end, runs);
         T* const c = sums + ((kernel_row * g_.kernel_width + tap) * g_.in) * g_.out;
-        for (Index i = row_begin; i < row_end; i += kernels_.rows)
-          for (Index j = 0; j < g_.out; j += kernels_.columns)
-            kernels_.tile({.a = x_ + i,
-                           .a_step = g_.stride * g_.in,
-                           .b = dy_ + j,
-                           .b_step = dy_step_,
-                           .runs = runs,
-                           .run_count = run_count,
-                           .c = c + i * g_.out + j,
-                           .c_row_step = g_.out,
-                           .rows = std::min(kernels_.rows, row_end - i),
-                           .columns = std::min(kernels_.columns, g_.out - j),
-                           .accumulate = accumulate});
+        for (Index i = row_begin, height; i < row_end; i += height) {
+          height = tile_height(row_end - i);
+          for (Index j = 0; j < g_.out; j += kernels_.columns) {
+            ProductTile<T> tile{.a = x_ + i,
+                                .a_step = by_pixel_ ? x_image : g_.stride * g_.in,
+                                .b = dy_ + j,
+                                .b_step = by_pixel_ ? dy_image : dy_step_,
+                                .b_unit = dy_step_,
+                                .runs = runs,
+                                .run_count = run_count,
+                                .c = c + i * g_.out + j,
+                                .c_row_step = g_.out,
+                                .rows = height,
+                                .columns = std::min(kernels_.columns, g_.out - j),
+                                .accumulate = accumulate};
+            next_x.share(tile);
+            next_dy.share(tile);
+            kernels_.tile(tile);
+          }
+        }
       }
     }
   }
 
-  Index list_runs(Index kernel_row, Index tap, Index line, Index line_end, ProductRun* runs) const {
+  /// What the runs [begin, end) read.
+  ProductLookahead<T> dy_of(Index begin, Index end) const {
+    if (by_pixel_)
+      return {dy_ + begin * dy_step_, g_.n, (end - begin) * dy_step_,
+              g_.out_height * g_.out_width * dy_step_};
+    return {dy_ + begin * g_.out_width * dy_step_, end - begin, g_.out_width * dy_step_,
+            g_.out_width * dy_step_};
+  }
+  /// The same of x, as far as runs follow each other evenly.
+  ProductLookahead<T> x_of(Index kernel_row, Index begin, Index end) const {
+    if (by_pixel_) {
+      const Index y = std::max<Index>(0, begin / g_.out_width * g_.stride + kernel_row - g_.padding);
+      return {x_ + x_offset(y, begin % g_.out_width * g_.stride), g_.n, (end - begin) * g_.stride * g_.in,
+              g_.height * x_width_ * g_.in};
+    }
+    const Index y = begin / g_.out_height * g_.height +
+                    std::max<Index>(0, begin % g_.out_height * g_.stride + kernel_row - g_.padding);
+    return {x_ + x_offset(y, 0), end - begin, g_.width * g_.in, g_.stride * x_width_ * g_.in};
+  }
+
+  /// Rows of the next tile, `left` being left: rather two tiles of two thirds than a full one and a third,
+  /// which has too few sums to keep the multiply-adds busy.
+  Index tile_height(Index left) const {
+    const Index third = kernels_.row_step;
+    return left > kernels_.rows && left <= kernels_.rows + third && third > 1 ? 2 * third
+                                                                              : std::min(kernels_.rows, left);
+  }
+
+  /// Where x holds pixel (y, x) of the first image.
+  Index x_offset(Index y, Index x) const { return (y * x_width_ + x + margin_) * g_.in; }
+
+  Index list_lines(Index kernel_row, Index tap, Index line, Index line_end, ProductRun* runs) const {
     // Pixels q with 0 <= q stride + tap - padding < width.
     const Index left = merged_ ? 0 : std::max<Index>(0, divide_up(g_.padding - tap, g_.stride));
     const Index room = g_.width - 1 + g_.padding - tap;
@@ -114,10 +163,20 @@ class WeightGradient {
         const Index image = line / g_.out_height;
         const Index y = line % g_.out_height * g_.stride + kernel_row - g_.padding;
         if (y < 0 || y >= g_.height) continue;
-        const Index x = left * g_.stride + tap - g_.padding + margin_;
-        runs[count++] = {((image * g_.height + y) * x_width_ + x) * g_.in, line * g_.out_width + left,
-                         right - left};
+        runs[count++] = {x_offset(image * g_.height + y, left * g_.stride + tap - g_.padding),
+                         line * g_.out_width + left, right - left};
       }
+    return count;
+  }
+
+  Index list_pixels(Index kernel_row, Index tap, Index pixel, Index pixel_end, ProductRun* runs) const {
+    Index count = 0;
+    for (; pixel < pixel_end; ++pixel) {
+      const Index y = pixel / g_.out_width * g_.stride + kernel_row - g_.padding;
+      const Index x = pixel % g_.out_width * g_.stride + tap - g_.padding;
+      if (y >= 0 && y < g_.height && (merged_ || (x >= 0 && x < g_.width)))
+        runs[count++] = {x_offset(y, x), pixel, g_.n};
+    }
     return count;
   }
 
@@ -134,8 +193,10 @@ class WeightGradient {
   ConvolutionGeometry g_;
   const ProductKernels<T>& kernels_;
   bool merged_;
-  Index margin_, x_width_, rows_, dy_step_, chunks_, lines_;
-  Index block_lines_ = 1, parts_ = 1;
+  Index margin_, x_width_, rows_, dy_step_, chunks_;
+  bool by_pixel_;
+  Index all_runs_;
+  Index block_runs_ = 1, parts_ = 1;
   const T *x_ = nullptr, *dy_ = nullptr;
 };
 

@@ -23,20 +23,22 @@ const ProductKernels<T>& product_kernels() {
   return kernels;
 }
 
-/// The part of an operand that is packed next, brought into the cache while tiles before it are computed.
+/// Memory that is read next, brought into the second-level cache while tiles before it are computed: rows of
+/// `length` values, `stride` apart.
 template <class T>
 class ProductLookahead {
  public:
   ProductLookahead() = default;
   ProductLookahead(const T* data, Index rows, Index length, Index stride)
-      : data_(data), rows_(rows), length_(length), stride_(stride) {}
+      : data_(data), rows_(length > 0 ? rows : 0), length_(length), stride_(stride) {}
 
   /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k: what comes too early is gone when
-  /// it is needed.
-  void plan(Index tiles, Index steps) {
+  /// it is needed. Returns the tiles before those.
+  Index plan(Index tiles, Index steps) {
     const Index lines = length_ * static_cast<Index>(sizeof(T)) / 64 + 1;
     rows_of_tile_ = std::max<Index>(1, steps / 2 / lines);
     tiles_before_ = std::max<Index>(0, tiles - divide_up(rows_, rows_of_tile_));
+    return tiles_before_;
   }
   /// Gives the next tile its share.
   void share(ProductTile<T>& tile) {
@@ -53,47 +55,107 @@ class ProductLookahead {
   Index rows_ = 0, length_ = 0, stride_ = 0, rows_of_tile_ = 1, tiles_before_ = 0;
 };
 
-/// An operand: element (k, i) is data[k stride + i] if `k_major`, else data[i stride + k], for i < extent.
+/// An operand: element (k, i) is data[k stride + i] if `k_major`, else data[i stride + k], for i < extent and
+/// k < depth.
 template <class T>
 struct ProductOperand {
   const T* data;
   Index stride;
   bool k_major;
-  Index extent;
+  Index extent, depth;
   Index width = 0, step = 0;  // of its panels, and what the last panel's width is rounded up to
 
-  /// How many of its rows of k can lie in the second-level cache side by side: a stride that is a large power
-  /// of two maps them to the same sets (half of eight ways of 128 KB).
-  Index rows_without_conflict() const {
-    if (!k_major) return std::numeric_limits<Index>::max();
-    const Index bytes = stride * static_cast<Index>(sizeof(T)), power_of_two = bytes & -bytes;
-    return std::max<Index>(64, 4 * (128 << 10) / std::max<Index>(power_of_two, 1));
-  }
+  const T* end() const { return data + (depth - 1) * stride + extent; }  // if k_major
 
   Index padded() const { return round_up(extent, step); }
   /// Width of the panel that starts at `first`, and how many rows or columns of the operand are in it.
   Index panel_width(Index first) const { return std::min(width, padded() - first); }
   Index panel_used(Index first) const { return std::min(width, extent - first); }
 
-  /// Packs panels [first, last) of one block of k (of `depth` in all), each at panels + (its first - `first`)
-  /// count.
-  void pack(const ProductKernels<T>& kernels, Index first, Index last, Index k, Index count, Index depth,
-            T* panels) const {
+  /// Packs steps [begin, begin + count) of a block of k that starts at `k` and is `block` long, of panels
+  /// [first, last): each at panels + (its first - `first`) block.
+  void pack(const ProductKernels<T>& kernels, Index first, Index last, Index k, Index block, Index begin,
+            Index count, T* panels) const {
     if (count == 0) return;
     if (k_major)
-      return kernels.pack_columns({data + k * stride + first, stride, data + (depth - 1) * stride + extent},
-                                  last - first, width, step, count, panels);
+      return kernels.pack_columns({data + (k + begin) * stride + first, stride, end()}, last - first, width,
+                                  step, count, block, panels, begin);
     for (Index panel = first; panel < last; panel += width) {
       const T* rows[64] = {};
-      for (Index i = 0; i < panel_used(panel); ++i) rows[i] = data + (panel + i) * stride + k;
-      kernels.pack_rows(rows, panel_width(panel), count, panels + (panel - first) * count);
+      for (Index i = 0; i < panel_used(panel); ++i) rows[i] = data + (panel + i) * stride + k + begin;
+      kernels.pack_rows(rows, panel_width(panel), count,
+                        panels + (panel - first) * block + begin * panel_width(panel));
     }
   }
-  /// What pack(kernels, first, last, k, count, ...) reads.
-  ProductLookahead<T> lookahead(Index first, Index last, Index k, Index count) const {
-    return k_major ? ProductLookahead<T>(data + k * stride + first, count, last - first, stride)
-                   : ProductLookahead<T>(data + first * stride + k, last - first, count, stride);
+};
+
+/// A block of an operand that is packed while tiles before it are computed. Where rows lie side by side in
+/// memory they bring it in whole. Where columns do, each brings in some steps of k, which are packed at once:
+/// a row length that is a power of two maps all rows to few sets of the cache, where no block could wait.
+template <class T>
+class PackAhead {
+ public:
+  PackAhead() = default;
+  PackAhead(const ProductKernels<T>& kernels, const ProductOperand<T>& operand, Index first, Index last,
+            Index k, Index block, T* panels)
+      : kernels_(&kernels),
+        operand_(&operand),
+        first_(first),
+        last_(last),
+        k_(k),
+        block_(block),
+        panels_(panels) {}
+
+  /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k: what comes too early is gone when
+  /// it is needed.
+  void plan(Index tiles, Index steps) {
+    if (block_ == 0) return;
+    const Index columns = last_ - first_, line = 64 / static_cast<Index>(sizeof(T)),
+                lines = divide_up(steps, 2);
+    Index tiles_of_chunk = 1;
+    if (operand_->k_major) {
+      chunk_ = rows_of_tile_ = std::max<Index>(1, lines / (columns / line + 1));
+    } else {
+      chunk_ = block_;
+      rows_of_tile_ = std::max<Index>(1, lines / (chunk_ / line + 1));
+      tiles_of_chunk = divide_up(columns, rows_of_tile_);
+    }
+    tiles_before_ = std::max<Index>(0, tiles - divide_up(block_, chunk_) * tiles_of_chunk);
   }
+  /// Before a tile is computed: packs what has come, and lets the tile bring in more.
+  void before(ProductTile<T>& tile) {
+    if (--tiles_before_ >= 0 || packed_ == block_) return;
+    const Index rows = operand_->k_major ? length() : last_ - first_;
+    if (row_ >= rows) {
+      pack(length());
+      row_ = 0;
+      if (packed_ == block_) return;
+    }
+    const Index stride = operand_->stride, k = k_ + packed_;
+    tile.ahead =
+        operand_->data + (operand_->k_major ? (k + row_) * stride + first_ : (first_ + row_) * stride + k);
+    tile.ahead_length = operand_->k_major ? last_ - first_ : length();
+    tile.ahead_stride = stride;
+    row_ += rows_of_tile_;
+  }
+  /// After the last tile: packs what is left.
+  void finish() {
+    if (packed_ < block_) pack(block_ - packed_);
+  }
+
+ private:
+  Index length() const { return std::min(chunk_, block_ - packed_); }
+  void pack(Index count) {
+    operand_->pack(*kernels_, first_, last_, k_, block_, packed_, count, panels_);
+    packed_ += count;
+  }
+
+  const ProductKernels<T>* kernels_ = nullptr;
+  const ProductOperand<T>* operand_ = nullptr;
+  Index first_ = 0, last_ = 0, k_ = 0, block_ = 0;
+  T* panels_ = nullptr;
+  Index packed_ = 0, row_ = 0;
+  Index chunk_ = 1, rows_of_tile_ = 1, tiles_before_ = 0;
 };
 
 }  // namespace eigengrad::kernels::detail

@@ -5,20 +5,23 @@
 
 namespace eigengrad::kernels {
 
-/// A stretch of a tile's sum: `count` steps of k, from offset a of the one operand and step b of the other.
+/// A stretch of a tile's sum: `count` steps of k, from offset a of the one operand and, in units of
+/// ProductTile::b_unit, offset b of the other.
 struct ProductRun {
   Index a, b, count;
 };
 
 /// C(i, j) = sum over runs and k of A(k, i) B(k, j) + C(i, j) if `accumulate`, else + bias, for a tile of C,
-/// with A(k, i) = a[run.a + k a_step + i] and B(k, j) = b[(run.b + k) b_step + j]. Whole register tiles are
-/// read: A up to the next multiple of row_step, B up to the next multiple of column_step, whatever is there.
+/// with A(k, i) = a[run.a + k a_step + i] and B(k, j) = b[run.b b_unit + k b_step + j]. Whole register tiles
+/// are read: A up to the next multiple of row_step, B up to the next multiple of column_step, whatever is
+/// there.
 template <class T>
 struct ProductTile {
   const T* a;
   Index a_step;
   const T* b;
   Index b_step;
+  Index b_unit;
   const ProductRun* runs;
   Index run_count;
   T* c;  // C(i, j) = c[i c_row_step + j c_column_step]
@@ -55,10 +58,11 @@ struct ProductKernels {
   void (*tile)(const ProductTile<T>& tile);
   /// panel[k width + i] = rows[i][k] for k < count, i < width; a null row counts as zeros.
   void (*pack_rows)(const T* const* rows, Index width, Index count, T* panel);
-  /// The columns [0, columns) of the source for k < count as panels of `width` columns, each panel width *
-  /// count long, the last one padded with zeros to a multiple of `step` columns: panel[k panel_width + i].
+  /// The columns [0, columns) of the source for k < count as panels of `width` columns and `depth` steps of
+  /// k, from step `begin` on; the last one padded with zeros to a multiple of `step` columns: panel[(begin +
+  /// k) panel_width + i].
   void (*pack_columns)(const PackSource<T>& from, Index columns, Index width, Index step, Index count,
-                       T* panels);
+                       Index depth, T* panels, Index begin);
 };
 
 }  // namespace eigengrad::kernels

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
@@ -22,12 +23,11 @@ struct ProductPlan {
   Index k_block, k_blocks, tile, tiles, parts;
 
   template <class T>
-  ProductPlan(Index shared, const ProductOperand<T>& operand, Index k, double work) {
+  ProductPlan(const ProductOperand<T>& operand, Index k, double work) {
     const Index cut = operand.extent, width = operand.width;
     const Index longest =
         2048 / static_cast<Index>(sizeof(T));  // a panel of A stays in the first-level cache
-    const Index deepest = shared < 1024 ? std::min(longest, operand.rows_without_conflict()) : longest;
-    k_block = divide_up(k, std::max<Index>(1, divide_up(k, deepest)));
+    k_block = divide_up(k, std::max<Index>(1, divide_up(k, longest)));
     k_blocks = std::max<Index>(1, k == 0 ? 1 : divide_up(k, k_block));
     const Index widest =
         std::max<Index>(1, longest / 4 / width);  // panels: a block is a quarter of the second level
@@ -65,36 +65,47 @@ class Product {
         shared_(a_shared_ ? a_ : b_),
         cut_(a_shared_ ? b_ : a_),
         work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 4),
-        plan_(shared_.extent, cut_, k, work_) {}
+        plan_(cut_, k, work_) {}
 
   void run(const T* bias, T* c) {
     if (is_small()) return run_small(bias, c);
     const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
-    const Index packed_size = round_up(plan_.tile, cut_.step) * plan_.k_block;
+    const int threads = threads_for(tasks, work_);
     BasicTensor<T> shared = BasicTensor<T>::uninitialized({shared_.padded() * k_});
-    BasicTensor<T> scratch = BasicTensor<T>::uninitialized({threads_for(tasks, work_) * packed_size});
+    BasicTensor<T> scratch = BasicTensor<T>::uninitialized({2 * threads * packed_size()});
     BasicTensor<T> partial = BasicTensor<T>::uninitialized({plan_.parts > 1 ? plan_.parts * size : 0});
-    T* const shared_panels = shared.mutable_data();
-    T* const packed = scratch.mutable_data();
+    std::vector<Worker, PoolAllocator<Worker>> workers(static_cast<std::size_t>(threads));
+    for (Worker& worker : workers) {
+      const Index thread = &worker - workers.data();
+      worker.panels = scratch.mutable_data() + thread * 2 * packed_size();
+      worker.share_end = eigengrad::detail::share_begin(tasks, thread + 1, threads);
+    }
     T* const sums = plan_.parts > 1 ? partial.mutable_data() : c;
 
-    pack_shared(shared_panels);
+    pack_shared(shared.mutable_data());
     parallel_for(tasks, work_, [&](Index task, int thread) {
-      const Index part = task / plan_.tiles, first = task % plan_.tiles * plan_.tile;
-      const Index last = std::min(first + plan_.tile, cut_.extent);
-      for (Index block = plan_.part_begin(part); block < plan_.part_begin(part + 1); ++block) {
-        const Index k = block * plan_.k_block, count = block_length(block);
-        T* const own = packed + thread * packed_size;
-        cut_.pack(kernels_, first, last, k, count, k_, own);
-        const bool first_block = block == plan_.part_begin(part);
-        multiply(shared_panels + k * shared_.padded(), own, first, last, count, sums + part * size,
-                 plan_.parts > 1 ? nullptr : bias, !first_block, after(task, block));
-      }
+      const Index part = task / plan_.tiles;
+      for (Index block = plan_.part_begin(part); block < plan_.part_begin(part + 1); ++block)
+        compute_block(workers[static_cast<std::size_t>(thread)], {task, block}, shared.data(),
+                      sums + part * size, plan_.parts > 1 ? nullptr : bias);
     });
     if (plan_.parts > 1) add_parts(sums, size, bias, c);
   }
 
  private:
+  /// One block of k of a task.
+  struct Block {
+    Index task = -1, block = 0;
+    bool operator==(const Block&) const = default;
+  };
+  /// Two buffers: while one is in use, the other receives what comes next.
+  struct Worker {
+    T* panels = nullptr;
+    Index used = 0;
+    Block ready;          // what is packed in the buffer that is not in use
+    Index share_end = 0;  // of the tasks that it most likely runs
+  };
+
   static constexpr Index small_panels = 4096;  // values of both operands together: they stay on the stack
 
   bool is_small() const {
@@ -106,9 +117,26 @@ class Product {
     const FlushDenormals flush;
     alignas(64) T panels[small_panels];
     T* const own = panels + shared_.padded() * k_;
-    shared_.pack(kernels_, 0, shared_.extent, 0, k_, k_, panels);
-    cut_.pack(kernels_, 0, cut_.extent, 0, k_, k_, own);
+    shared_.pack(kernels_, 0, shared_.extent, 0, k_, 0, k_, panels);
+    cut_.pack(kernels_, 0, cut_.extent, 0, k_, 0, k_, own);
     multiply(panels, own, 0, cut_.extent, k_, c, bias, false, {});
+  }
+
+  Index packed_size() const { return round_up(plan_.tile, cut_.step) * plan_.k_block; }
+
+  void compute_block(Worker& worker, Block block, const T* shared, T* c, const T* bias) const {
+    const bool first_block = block.block == plan_.part_begin(block.task / plan_.tiles);
+    if (worker.ready == block)
+      worker.used = 1 - worker.used;
+    else
+      pack_into(worker.panels + worker.used * packed_size(), block).finish();
+    const Block next = after(block);
+    const bool goes_on = next.task == block.task || next.task < worker.share_end;
+    worker.ready = goes_on ? next : Block{};
+    const Index k = block.block * plan_.k_block;
+    multiply(shared + k * shared_.padded(), worker.panels + worker.used * packed_size(), begin_of(block),
+             end_of(block), length_of(block), c, bias, !first_block,
+             goes_on ? pack_into(worker.panels + (1 - worker.used) * packed_size(), next) : PackAhead<T>());
   }
 
   static ProductOperand<T> with_panels(ProductOperand<T> operand, Index width, Index step) {
@@ -118,17 +146,24 @@ class Product {
   }
 
   Index block_length(Index block) const { return std::min(plan_.k_block, k_ - block * plan_.k_block); }
+  Index length_of(Block block) const { return block_length(block.block); }
+  /// The rows or columns of a task.
+  Index begin_of(Block block) const { return block.task % plan_.tiles * plan_.tile; }
+  Index end_of(Block block) const { return std::min(begin_of(block) + plan_.tile, cut_.extent); }
 
-  /// What is packed after a block of a task: the next block, or the first one of the next task.
-  ProductLookahead<T> after(Index task, Index block) const {
-    Index part = task / plan_.tiles;
-    if (++block == plan_.part_begin(part + 1)) {
-      part = ++task / plan_.tiles;
-      if (part == plan_.parts) return {};
-      block = plan_.part_begin(part);
+  PackAhead<T> pack_into(T* panels, Block block) const {
+    return {kernels_,         cut_,  begin_of(block), end_of(block), block.block * plan_.k_block,
+            length_of(block), panels};
+  }
+
+  /// The next block of the task, or the first one of the next task.
+  Block after(Block block) const {
+    Index part = block.task / plan_.tiles;
+    if (++block.block == plan_.part_begin(part + 1)) {
+      part = ++block.task / plan_.tiles;
+      block.block = plan_.part_begin(part);
     }
-    const Index first = task % plan_.tiles * plan_.tile, last = std::min(first + plan_.tile, cut_.extent);
-    return cut_.lookahead(first, last, block * plan_.k_block, block_length(block));
+    return block;
   }
 
   void pack_shared(T* panels) const {
@@ -136,21 +171,21 @@ class Product {
     parallel_for(plan_.k_blocks * chunks, work_, [&](Index task) {
       const Index k = task / chunks * plan_.k_block, count = block_length(task / chunks);
       const Index first = task % chunks * chunk, last = std::min(first + chunk, shared_.extent);
-      shared_.pack(kernels_, first, last, k, count, k_, panels + k * shared_.padded() + first * count);
+      shared_.pack(kernels_, first, last, k, count, 0, count, panels + k * shared_.padded() + first * count);
     });
   }
 
   /// Adds the product over one block of k, for the range [first, last) of the operand that is cut, to C.
   void multiply(const T* shared, const T* own, Index first, Index last, Index count, T* c, const T* bias,
-                bool accumulate, ProductLookahead<T> lookahead) const {
+                bool accumulate, PackAhead<T> next) const {
     const Index row_end = a_shared_ ? a_.extent : last, column_end = a_shared_ ? last : b_.extent;
     const T* const a_panels = a_shared_ ? shared : own - first * count;
     const T* const b_panels = a_shared_ ? own - first * count : shared;
     const Index chunk = 8 * b_.width;  // columns of B that stay in the second-level cache
     const ProductRun run{0, 0, count};
-    lookahead.plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
-                       divide_up(column_end - (a_shared_ ? first : 0), b_.width),
-                   count);
+    next.plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
+                  divide_up(column_end - (a_shared_ ? first : 0), b_.width),
+              count);
     for (Index from = a_shared_ ? first : 0; from < column_end; from += chunk)
       for (Index i = a_shared_ ? 0 : first; i < row_end; i += a_.width)
         for (Index j = from; j < std::min(from + chunk, column_end); j += b_.width) {
@@ -158,6 +193,7 @@ class Product {
                               .a_step = a_.panel_width(i),
                               .b = b_panels + j * count,
                               .b_step = b_.panel_width(j),
+                              .b_unit = b_.panel_width(j),
                               .runs = &run,
                               .run_count = 1,
                               .c = c + i * b_.extent + j,
@@ -166,9 +202,10 @@ class Product {
                               .columns = b_.panel_used(j),
                               .bias = bias == nullptr ? nullptr : bias + j,
                               .accumulate = accumulate};
-          lookahead.share(tile);
+          next.before(tile);
           kernels_.tile(tile);
         }
+    next.finish();
   }
 
   void add_parts(const T* sums, Index size, const T* bias, T* c) const {
@@ -205,8 +242,8 @@ BasicTensor<T> multiply(const T* a, bool transpose_a, const T* b, bool transpose
                         const BasicTensor<T>* bias) {
   BasicTensor<T> c = BasicTensor<T>::uninitialized({m, n});
   if (c.size() == 0) return c;
-  const ProductOperand<T> left{a, transpose_a ? m : k, transpose_a, m};
-  const ProductOperand<T> right{b, transpose_b ? k : n, !transpose_b, n};
+  const ProductOperand<T> left{a, transpose_a ? m : k, transpose_a, m, k};
+  const ProductOperand<T> right{b, transpose_b ? k : n, !transpose_b, n, k};
   const T* const offset = bias == nullptr ? nullptr : bias->data();
   if (n == 1)
     multiply_vector(left, b, k, offset, 0, c.mutable_data());

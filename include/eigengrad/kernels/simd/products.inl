@@ -64,7 +64,7 @@ template <int height, int vectors, class T>
 
   for (const ProductRun* run = tile.runs; run != tile.runs + tile.run_count; ++run) {
     const T* a = tile.a + run->a;
-    const T* b = tile.b + run->b * tile.b_step;
+    const T* b = tile.b + run->b * tile.b_unit;
     Index k = run->count;
     for (; k >= tile_unroll;
          k -= tile_unroll, a += tile_unroll * tile.a_step, b += tile_unroll * tile.b_step) {
@@ -228,19 +228,20 @@ template <class T>
 }
 
 template <class T>
-void pack_columns(const PackSource<T>& from, Index columns, Index width, Index step, Index count, T* panels) {
+void pack_columns(const PackSource<T>& from, Index columns, Index width, Index step, Index count, Index depth,
+                  T* panels, Index begin) {
   for (Index k = 0; k < count; ++k) {
     Index first = 0;
     // Whole vectors may read and write past a panel's width where another step of k follows.
     if (width % lanes<T> == 0 || (k + 1 < count && from.stride >= lanes<T>))
       for (const T* row = from.data + k * from.stride; first + width <= columns; first += width) {
-        T* const to = panels + first * count + k * width;
+        T* const to = panels + first * depth + (begin + k) * width;
         for (Index i = 0; i < width; i += lanes<T>) store(to + i, load(row + first + i));
       }
     for (; first < columns; first += width) {
       const Index used = columns - first < width ? columns - first : width;
       const Index panel_width = (used + step - 1) / step * step;
-      T* const panel = panels + first * count;
+      T* const panel = panels + first * depth + begin * panel_width;
       pack_step(from.data + k * from.stride + first, from.end, used, panel_width, panel + k * panel_width,
                 panel + count * panel_width);
     }
