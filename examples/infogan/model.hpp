@@ -23,11 +23,11 @@ struct Architecture {
   Index flat_size() const { return quarter() * quarter() * convolution_features[1]; }
 };
 
-/// Slope of the leaky ReLUs. Those after a batch norm, and the generator's ReLUs (slope 0), are part of it.
+/// Slope of the leaky ReLUs. They, and the generator's ReLUs (slope 0), are part of the layers before them.
 inline constexpr double leak = 0.1;
 /// 4x4 kernels at stride 2 with padding 1 halve an image; transposed they double it.
-inline constexpr nn::Conv2dOptions halving(bool bias) {
-  return {.stride = 2, .padding = 1, .bias = bias};
+inline constexpr nn::Conv2dOptions halving(bool bias, double slope = 1) {
+  return {.stride = 2, .padding = 1, .bias = bias, .slope = slope};
 }
 inline constexpr nn::ConvTranspose2dOptions doubling(bool bias) {
   return {.stride = 2, .padding = 1, .bias = bias};
@@ -45,7 +45,7 @@ struct Trunk {
   nn::BasicBatchNorm<T> norm3;
 
   Trunk(const Architecture& a, Rng& rng)
-      : conv1(a.channels, a.convolution_features[0], 4, rng, halving(true)),
+      : conv1(a.channels, a.convolution_features[0], 4, rng, halving(true, leak)),
         conv2(a.convolution_features[0], a.convolution_features[1], 4, rng, halving(false)),
         norm2(a.convolution_features[1], {.slope = leak}),
         fc(a.flat_size(), a.hidden, rng, {.bias = false}),
@@ -53,8 +53,7 @@ struct Trunk {
 
   /// `groups` consecutive parts of the batch (real, generated) get batch statistics of their own.
   BasicVar<T> operator()(BasicVar<T> x, nn::BatchNormMode mode, Index groups = 1) {
-    x = leaky_relu(conv1(x), leak);
-    x = norm2(conv2(x), mode, groups);
+    x = norm2(conv2(conv1(x)), mode, groups);
     return norm3(fc(flatten(x)), mode, groups);
   }
 

@@ -161,6 +161,26 @@ TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops where work i
   check_convolution<T>({6, 24, 24, 40}, {3, 3, 40, 40}, {.stride = 1, .padding = 1}, generator);
 }
 
+TEST_CASE_TEMPLATE("conv2d with a slope is conv2d and a leaky ReLU", T, float, double) {
+  std::mt19937 generator(5);
+  const Conv2dOptions options{.stride = 2, .padding = 1};
+  for (const Index images : {2, 3, 24})
+    for (const Index out : {1, 3, 17, 64})
+      for (const Index in : {1, 30}) {
+        const BasicTensor<T> x = random_tensor<T>({images, 8, 8, in}, generator);
+        const BasicTensor<T> w = random_tensor<T>({4, 4, in, out}, generator);
+        const BasicTensor<T> bias = random_tensor<T>({out}, generator);
+        const BasicTensor<T> z = kernels::conv2d(x, w, options, &bias);
+        CHECK(same_bits(kernels::conv2d(x, w, options, &bias, 0.25),
+                        kernels::unary(kernels::op::LeakyRelu{0.25}, z)));
+      }
+  const BasicTensor<T> x = random_tensor<T>({3, 5, 5, 9}, generator),
+                       w = random_tensor<T>({1, 1, 9, 7}, generator);
+  const BasicTensor<T>* const no_bias = nullptr;
+  CHECK(same_bits(kernels::conv2d(x, w, {}, no_bias, 0.0),
+                  kernels::unary(kernels::op::LeakyRelu{0}, kernels::conv2d(x, w))));
+}
+
 TEST_CASE_TEMPLATE("convolution: the three kernels are adjoint", T, float, double) {
   std::mt19937 generator(3);
   const Conv2dOptions options{.stride = 2, .padding = 1};

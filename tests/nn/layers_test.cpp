@@ -68,6 +68,13 @@ TEST_CASE("nn::Conv2d: shapes, default initialisation, options and errors") {
   const nn::Conv2d plain(16, 32, 3, rng, {.bias = false});
   CHECK_FALSE(plain.bias.has_value());
   CHECK(plain(x).shape() == Shape{2, 5, 7, 32});
+  nn::Conv2d rectified(16, 32, 3, rng, {.slope = 0.2});
+  CHECK(equal(rectified(x).value(), leaky_relu(conv2d(x, tape.constant(rectified.weight.value()),
+                                                      tape.constant(rectified.bias->value())),
+                                               0.2)
+                                        .value()));
+  CHECK_THROWS_WITH_AS(nn::Conv2d(1, 1, 3, rng, {.slope = -1}),
+                       "nn::Conv2d: slope is -1; it must be finite and not negative", Error);
   CHECK_THROWS_WITH_AS(
       nn::Conv2d(1, 1, 3, rng, {.stride = 0}),
       "nn::Conv2d: stride is 0, padding is 0; stride must be at least 1 and padding not negative", Error);

@@ -95,6 +95,33 @@ TEST_CASE("conv2d: values and both orders of gradients over random shapes, strid
   }
 }
 
+TEST_CASE("conv2d: a slope is a leaky ReLU of the result") {
+  std::mt19937 generator(24);
+  Rng rng(24);
+  for (int trial = 0; trial < 12; ++trial) {
+    const Case c = random_case(generator);
+    const Conv2dOptions options = c.options;
+    const double slope = trial % 3 == 0 ? 0 : 0.1 * trial;
+    CAPTURE(to_string(c.x));
+    CAPTURE(to_string(c.w));
+    const Tensor64 x = random(rng, c.x), w = random(rng, c.w), bias = random(rng, {c.w[3]});
+    Tape64 tape;
+    const Var64 xv = tape.variable(x), wv = tape.variable(w), bv = tape.variable(bias);
+    const Var64 y = conv2d(xv, wv, bv, options, slope),
+                apart = leaky_relu(conv2d(xv, wv, bv, options), slope);
+    CHECK(largest_difference(y.value(), apart.value()) == 0);
+    CHECK(largest_difference(conv2d(xv, wv, options, slope).value(),
+                             leaky_relu(conv2d(xv, wv, options), slope).value()) == 0);
+    const Var64 dy = tape.constant(random(rng, y.shape()));
+    const auto of_y = tape.gradient(sum_to(y * dy, {}), {xv, wv, bv});
+    const auto of_apart = tape.gradient(sum_to(apart * dy, {}), {xv, wv, bv});
+    for (std::size_t i = 0; i < of_y.size(); ++i) CHECK(largest_difference(of_y[i], of_apart[i]) == 0);
+    const auto f = [=](Var64 a, Var64 b, Var64 d) { return conv2d(a, b, d, options, slope); };
+    CHECK(gradcheck(f, x, w, bias));
+    if (trial < 4) CHECK(gradcheck_second_order(f, x, w, bias));
+  }
+}
+
 TEST_CASE("conv2d: the two gradient operations are differentiable themselves") {
   std::mt19937 generator(22);
   Rng rng(22);
@@ -136,6 +163,8 @@ TEST_CASE("conv2d: the three functions are one trilinear form") {
 TEST_CASE("conv2d: errors name operation, shapes and rule") {
   Tape64 tape;
   const auto zeros = [&](const Shape& shape) { return tape.variable(Tensor64::zeros(shape)); };
+  CHECK_THROWS_WITH_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 3, 2}), {}, -0.1),
+                       "conv2d: slope is -0.1; it must be finite and not negative", Error);
   CHECK_THROWS_WITH_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 4, 2})),
                        doctest::Contains("conv2d: x is [1, 5, 5, 3], w is [3, 3, 4, 2]"), Error);
   CHECK_THROWS_WITH_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 3, 2}), zeros({3})),
@@ -143,5 +172,6 @@ TEST_CASE("conv2d: errors name operation, shapes and rule") {
   CHECK_THROWS_WITH_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 3, 2}), {.stride = 0}),
                        doctest::Contains("conv2d: stride is 0, padding is 0"), Error);
   CHECK_THROWS_WITH_AS(conv2d(zeros({1, 2, 2, 3}), zeros({3, 3, 3, 2})),
-                       doctest::Contains("the kernel must not be empty nor larger than the padded image"), Error);
+                       doctest::Contains("the kernel must not be empty nor larger than the padded image"),
+                       Error);
 }

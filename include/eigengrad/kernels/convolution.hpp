@@ -5,11 +5,12 @@
 #include "eigengrad/kernels/convolution_few_channels.hpp"
 #include "eigengrad/kernels/convolution_gather.hpp"
 #include "eigengrad/kernels/convolution_weight_gradient.hpp"
+#include "eigengrad/kernels/elementwise.hpp"
 
 namespace eigengrad::kernels {
 
 /// y[n, p, q, o] = sum over a, b, c of x[n, p stride + a - padding, q stride + b - padding, c] w[a, b, c, o]
-/// (+ bias[o]), x being zero outside.
+/// (+ bias[o]), x being zero outside; then a leaky ReLU of `slope`, if it is not 1.
 ///
 ///     x [N, H, W, Cin],  w [Kh, Kw, Cin, Cout],  bias [Cout],
 ///     y [N, Ho, Wo, Cout],  Ho = floor((H + 2 padding - Kh) / stride) + 1,  Wo likewise
@@ -18,14 +19,17 @@ namespace eigengrad::kernels {
 /// image.
 template <class T>
 BasicTensor<T> conv2d(const BasicTensor<T>& x, const BasicTensor<T>& w, Conv2dOptions options = {},
-                      const BasicTensor<T>* bias = nullptr) {
+                      const BasicTensor<T>* bias = nullptr, double slope = 1) {
   const detail::ConvolutionGeometry g("conv2d", "x", x.shape(), w.shape(), options);
   detail::check_bias("conv2d", bias, g.out);
-  if (g.is_product())
-    return detail::multiply(x.data(), false, w.data(), false, x.rows(), g.out, g.in, bias)
-        .reshape(g.output_shape());
+  if (g.is_product()) {
+    BasicTensor<T> y = detail::multiply(x.data(), false, w.data(), false, x.rows(), g.out, g.in, bias)
+                           .reshape(g.output_shape());
+    return slope == 1 ? y : unary(op::LeakyRelu{slope}, y);
+  }
   BasicTensor<T> y = BasicTensor<T>::uninitialized(g.output_shape());
-  detail::Gather<T>(g, false).run(x.data(), w.data(), bias == nullptr ? nullptr : bias->data(), y);
+  detail::Gather<T>(g, false).run(x.data(), w.data(), bias == nullptr ? nullptr : bias->data(),
+                                  static_cast<T>(slope), y);
   return y;
 }
 
@@ -51,7 +55,7 @@ BasicTensor<T> conv2d_input_gradient(const BasicTensor<T>& dy, const BasicTensor
   if (detail::FewChannels<T>::suits(g))
     detail::FewChannels<T>(g).run(dy.data(), w.data(), offset, dx.mutable_data());
   else
-    detail::Gather<T>(g, true).run(dy.data(), w.data(), offset, dx);
+    detail::Gather<T>(g, true).run(dy.data(), w.data(), offset, T(1), dx);
   return dx;
 }
 

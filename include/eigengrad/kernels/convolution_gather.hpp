@@ -44,7 +44,7 @@ class Gather {
         lane_step_(lanes_are_columns_ ? kernels_.column_step : kernels_.row_step),
         group_(choose_group()) {}
 
-  void run(const T* source, const T* weights, const T* bias, BasicTensor<T>& out) {
+  void run(const T* source, const T* weights, const T* bias, T slope, BasicTensor<T>& out) {
     if (out.size() == 0) return;
     const Index tasks = divide_up(lanes_, group_) * band_height_;
     const double work = static_cast<double>(out.size()) * static_cast<double>(taps_ * depth_) / 8;
@@ -60,7 +60,8 @@ class Gather {
       worker.runs.resize(static_cast<std::size_t>(width_ * taps_));
       worker.run_begins.resize(static_cast<std::size_t>(width_ + 1));
     }
-    source_ = source, bias_ = bias, out_ = out.mutable_data(), weights_ = packed.mutable_data();
+    source_ = source, bias_ = bias, slope_ = slope, out_ = out.mutable_data(),
+    weights_ = packed.mutable_data();
     pack_weights(weights, packed.mutable_data(), work);
     parallel_for(tasks, work, [&](Index task, int thread) {
       Worker& worker = workers[static_cast<std::size_t>(thread)];
@@ -181,14 +182,31 @@ class Gather {
            run.b == before.b + before.count;
   }
 
+  /// What pack_source packs after this row: the source rows that the next one needs besides, or those of the
+  /// next group's first row.
+  ProductLookahead<T> after(const Worker& worker, Index row) const {
+    const bool last = row + 1 == band_height_;
+    const Index first_lane = (worker.group + (last ? 1 : 0)) * group_;
+    const auto taps = rows_[last ? 0 : row + 1];
+    if (bands_ > 1 || taps.empty() || first_lane >= lanes_) return {};
+    const Index begin = last ? taps.front().source : std::max(taps.front().source, worker.next_source);
+    const Index line = source_width_ * depth_, image = source_height_ * line;
+    return {source_ + first_lane * image + begin * line, std::min(group_, lanes_ - first_lane),
+            std::max<Index>(0, taps.back().source + 1 - begin) * line, image};
+  }
+
   void compute_row(const Worker& worker, Index row) const {
     const Index lane_stride = band_height_ * width_ * features_;
+    ProductLookahead<T> next = after(worker, row);
+    next.plan(width_ * divide_up(features_, panel_columns()),
+              static_cast<Index>(rows_[row].size() * columns_[width_ / 2].size()) * depth_);
     ProductTile<T> tile{};
     tile.a = worker.ring;
     tile.a_step = group_width(worker.group);
     tile.rows = group_lanes(worker.group);
     tile.c_row_step = lane_stride;
     tile.c_column_step = 1;
+    tile.slope = slope_;
     for (Index first = 0; first < features_; first += panel_columns()) {
       tile.b = weights_ + first * taps_ * depth_;
       tile.b_step = tile.b_unit = panel_width(first);
@@ -200,6 +218,7 @@ class Gather {
         oriented.runs = worker.runs.data() + begin;
         oriented.run_count = worker.run_begins[static_cast<std::size_t>(column + 1)] - begin;
         oriented.c = out_ + worker.group * group_ * lane_stride + (row * width_ + column) * features_ + first;
+        next.share(oriented);
         kernels_.tile(oriented);
       }
     }
@@ -222,6 +241,7 @@ class Gather {
   AxisTaps rows_, columns_;
   Index ring_, lanes_, lane_step_, group_;
   const T *source_ = nullptr, *bias_ = nullptr, *weights_ = nullptr;
+  T slope_ = 1;  // of a leaky ReLU of the result
   T* out_ = nullptr;
 };
 

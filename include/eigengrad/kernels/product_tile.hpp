@@ -32,6 +32,7 @@ struct ProductTile {
   const T* bias = nullptr;
   bool bias_by_row = false;  // one value for each row instead of each column
   bool accumulate = false;
+  T slope = 1;  // of a leaky ReLU of the result; 1 is none
   // What is needed next is brought into the second-level cache meanwhile, a line of 64 bytes in every second
   // step of k: rows of `ahead_length` values, `ahead_stride` apart.
   const T* ahead = nullptr;

@@ -16,6 +16,7 @@ void store_tile_edge(const ProductTile<T>& tile, const Vector<T> (&sum)[height][
     for (Index j = 0; j < tile.columns; ++j) {
       T& c = tile.c[i * tile.c_row_step + j * tile.c_column_step];
       c = value[j] + (tile.accumulate ? c : tile.bias != nullptr ? tile.bias[tile.bias_by_row ? i : j] : T{});
+      if (c < 0) c *= tile.slope;
     }
 }
 
@@ -44,6 +45,22 @@ template <int height, int vectors, class T>
       for (int i = 0; i < height; ++i) sum[i][j] += factor[i] * row;
     }
   }
+}
+
+// C = leaky ReLU of sum + offset.
+template <int height, int vectors, class T>
+[[gnu::always_inline]] inline void store_activated(const ProductTile<T>& tile,
+                                                   const Vector<T> (&sum)[height][vectors],
+                                                   const Vector<T> (&offset)[vectors]) {
+  const Vector<T> slope = broadcast(tile.slope);
+#pragma GCC unroll 16
+  for (int i = 0; i < height; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; ++j) {
+      T* c = tile.c + i * tile.c_row_step + j * lanes<T>;
+      const Vector<T> z = sum[i][j] + (tile.accumulate ? load<T>(c) : offset[j]);
+      store(c, z < Vector<T>{} ? slope * z : z);
+    }
 }
 
 // The pragmas keep the accumulators in registers: GCC puts an array that any loop over it indexes into
@@ -99,6 +116,10 @@ template <int height, int vectors, class T>
 #pragma GCC unroll 8
   for (int j = 0; j < vectors; ++j)
     offset[j] = tile.bias != nullptr ? load(tile.bias + j * lanes<T>) : Vector<T>{};
+  if (tile.slope != 1) {
+    store_activated<height, vectors, T>(tile, sum, offset);
+    return;
+  }
 #pragma GCC unroll 16
   for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
