@@ -1,5 +1,7 @@
 #include "eigengrad/kernels/batch_norm.hpp"
 
+#include "eigengrad/core/random.hpp"
+#include "eigengrad/kernels/layout.hpp"
 #include "kernels/kernel_test.hpp"
 
 using namespace eigengrad;
@@ -223,6 +225,28 @@ TEST_CASE_TEMPLATE("batch norm kernels write their columns and nothing else", T,
       intact = intact && (y[i] == T(77)) == outside && (dx[i] == T(77)) == outside;
     }
     CHECK(intact);
+  }
+}
+
+TEST_CASE_TEMPLATE("batch norm of groups too large for the caches is that of each group", T, float, double) {
+  Rng rng(8);
+  const Index rows = (Index{33} << 20) / (64 * static_cast<Index>(sizeof(T))) / 2 + 5;
+  const BasicTensor<T> x = rng.normal<T>({2 * rows, 64}), dy = rng.normal<T>({2 * rows, 64});
+  const BasicTensor<T> gamma = rng.uniform<T>({64}, 0.5, 2), beta = rng.uniform<T>({64}, -1, 1);
+  const auto run = [&](const BasicTensor<T>& values, const BasicTensor<T>& adjoint, Index groups) {
+    const auto forward = kernels::batch_norm(values, gamma, beta, groups, 1e-5, 0.1);
+    return std::pair(forward.value, kernels::batch_norm_gradient(adjoint, values, gamma, forward.mean,
+                                                                 forward.inverse_std, &beta, 0.1)
+                                        .dx);
+  };
+  const auto [y, dx] = run(x, dy, 2);
+  for (const Index begin : {Index{0}, rows}) {
+    const auto [of_y, of_dx] =
+        run(kernels::slice(x, 0, begin, begin + rows), kernels::slice(dy, 0, begin, begin + rows), 1);
+    Index wrong = 0;
+    for (Index i = 0; i < of_y.size(); ++i)
+      wrong += y.data()[begin * 64 + i] != of_y.data()[i] || dx.data()[begin * 64 + i] != of_dx.data()[i];
+    CHECK(wrong == 0);
   }
 }
 

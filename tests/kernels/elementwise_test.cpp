@@ -1,5 +1,7 @@
 #include "eigengrad/kernels/elementwise.hpp"
 
+#include "eigengrad/core/random.hpp"
+#include "eigengrad/kernels/layout.hpp"
 #include "kernels/kernel_test.hpp"
 
 using namespace eigengrad;
@@ -42,7 +44,8 @@ void check_binary(std::mt19937& generator, Op operation, F f) {
     const BasicTensor<T> y = kernels::binary("f", operation, a, b);
     Index wrong = 0;
     for (Index i = 0; i < n; ++i)
-      wrong += close(y.data()[i], f(static_cast<double>(a.data()[i]), static_cast<double>(b.data()[i]))) ? 0 : 1;
+      wrong +=
+          close(y.data()[i], f(static_cast<double>(a.data()[i]), static_cast<double>(b.data()[i]))) ? 0 : 1;
     CHECK(wrong == 0);
   }
 }
@@ -63,14 +66,16 @@ void check_operations(std::mt19937& generator) {
   check_unary<T>(generator, op::Square{}, [](double x) { return x * x; });
   check_unary<T>(generator, op::Abs{}, [](double x) { return std::abs(x); });
   check_unary<T>(generator, op::Sign{}, [](double x) { return x > 0 ? 1.0 : -1.0; });
-  check_unary<T>(generator, op::Reciprocal{}, [](double x) { return 1 / x; }, 0.2, 3);
+  check_unary<T>(
+      generator, op::Reciprocal{}, [](double x) { return 1 / x; }, 0.2, 3);
   check_unary<T>(generator, op::Relu{}, [](double x) { return std::max(x, 0.0); });
   check_unary<T>(generator, op::LeakyRelu{0.1}, [](double x) { return x > 0 ? x : 0.1 * x; });
   check_unary<T>(generator, op::Sigmoid{}, sigmoid);
   check_unary<T>(generator, op::Tanh{}, [](double x) { return std::tanh(x); });
   check_unary<T>(generator, op::Softplus{}, softplus);
   check_unary<T>(generator, op::LogSigmoid{}, [](double x) { return -softplus(-x); });
-  check_unary<T>(generator, op::Pow{2.5}, [](double x) { return std::pow(x, 2.5); }, 0.1, 3);
+  check_unary<T>(
+      generator, op::Pow{2.5}, [](double x) { return std::pow(x, 2.5); }, 0.1, 3);
   check_unary<T>(generator, op::Clamp{-1, 2}, [](double x) { return std::clamp(x, -1.0, 2.0); });
   check_unary<T>(generator, op::InRange{-1, 2}, [](double x) { return x >= -1 && x <= 2 ? 1.0 : 0.0; });
   check_unary<T>(generator, op::Step{}, [](double x) { return x > 0 ? 1.0 : 0.0; });
@@ -140,8 +145,7 @@ TEST_CASE_TEMPLATE("binary operations broadcast like plain loops", T, float, dou
     Index wrong = 0;
     for (Index i = 0; i < y.size(); ++i) {
       const auto indices = indices_at(y.shape(), i);
-      wrong += y.data()[i] ==
-                       broadcast_value(a, y.shape(), indices) - broadcast_value(b, y.shape(), indices)
+      wrong += y.data()[i] == broadcast_value(a, y.shape(), indices) - broadcast_value(b, y.shape(), indices)
                    ? 0
                    : 1;
     }
@@ -218,6 +222,24 @@ TEST_CASE("accumulate adds in place where it may, and into a copy where it must"
   CHECK(total(2) == 8);
   CHECK_THROWS_WITH_AS(kernels::accumulate(total, Tensor::zeros({2})),
                        "accumulate: into is [3], x is [2]; they must be equal", Error);
+}
+
+TEST_CASE_TEMPLATE("results too large for the caches are those of their parts", T, float, double) {
+  const Index part = 10'000, parts = (Index{33} << 20) / (part * static_cast<Index>(sizeof(T))) + 1;
+  Rng rng(6);
+  const BasicTensor<T> a = rng.uniform<T>({parts * part + 3}, -1, 1),
+                       b = rng.uniform<T>({parts * part + 3}, -1, 1);
+  const BasicTensor<T> y = kernels::unary(kernels::op::Exp{}, a),
+                       z = kernels::binary("f", kernels::op::Multiply{}, a, b);
+  Index wrong = 0;
+  for (Index begin = 0; begin < a.size(); begin += part) {
+    const Index end = std::min(begin + part, a.size());
+    const BasicTensor<T> of_a = kernels::slice(a, 0, begin, end), of_b = kernels::slice(b, 0, begin, end);
+    const BasicTensor<T> of_y = kernels::unary(kernels::op::Exp{}, of_a);
+    const BasicTensor<T> of_z = kernels::binary("f", kernels::op::Multiply{}, of_a, of_b);
+    for (Index i = begin; i < end; ++i) wrong += y(i) != of_y(i - begin) || z(i) != of_z(i - begin);
+  }
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("elementwise: error texts") {

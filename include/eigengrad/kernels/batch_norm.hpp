@@ -6,6 +6,7 @@
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
+#include "eigengrad/kernels/elementwise.hpp"
 #include "eigengrad/kernels/simd.hpp"
 
 namespace eigengrad::kernels {
@@ -186,8 +187,10 @@ BatchNormForward<T> batch_norm(const BasicTensor<T>& x, const BasicTensor<T>& ga
   const BatchNormColumns<T> forward =
       detail::batch_norm_columns(b, gamma, &beta, result.mean.data(), inverse_std, slope, scratch.data());
   T* const y = result.value.mutable_data();
+  const bool past_caches = detail::is_past_caches<T>(x.size());
   b.for_each_part(1, [&](auto isa, const detail::BatchNormBlocks::Part& p) {
-    batch_norm_value(isa, x.data() + p.at, p.rows, b.columns, p.columns, forward + p.column, y + p.at);
+    batch_norm_value(isa, x.data() + p.at, p.rows, b.columns, p.columns, forward + p.column, y + p.at,
+                     past_caches);
   });
   return result;
 }
@@ -248,9 +251,10 @@ BatchNormGradients<T> batch_norm_gradient(const BasicTensor<T>& dy, const BasicT
     dbeta[i % b.features] += dbetas[i];
   }
   T* const dx = result.dx.mutable_data();
+  const bool past_caches = detail::is_past_caches<T>(x.size());
   b.for_each_part(2, [&](auto isa, const detail::BatchNormBlocks::Part& p) {
     batch_norm_dx(isa, dy.data() + p.at, x.data() + p.at, p.rows, b.columns, p.columns, forward + p.column,
-                  product + p.column, offset + p.column, dx + p.at);
+                  product + p.column, offset + p.column, dx + p.at, past_caches);
   });
   return result;
 }

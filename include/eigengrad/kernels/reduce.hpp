@@ -14,27 +14,35 @@ namespace eigengrad::kernels {
 
 namespace detail {
 
-inline constexpr Index reduce_block = 4096;           // elements of a run that are reduced as one chain
-inline constexpr Index reduce_columns_at_once = 512;  // of a matrix whose columns are reduced
+inline constexpr Index reduce_block = 4096;            // elements of a run that are reduced as one chain
+inline constexpr Index reduce_columns_at_once = 2048;  // of a matrix whose columns are reduced
 
-/// y[i] = op over b of parts[i / inner, b, i % inner]: sums in double.
+/// y[o, i] = op over b of parts[o, b, i]: sums in double. Some neighbours i at a time, as they lie in memory.
 template <class Op, class T>
 void combine_parts(const T* parts, Index outer, Index blocks, Index inner, T* y) {
+  using Total = std::conditional_t<std::is_same_v<Op, op::Add>, double, T>;
+  constexpr Index most = 64;
+  const Index width = std::min(inner, most), strips = (inner + width - 1) / width;
   const double work = static_cast<double>(outer) * static_cast<double>(blocks) * static_cast<double>(inner);
-  parallel_blocks(outer * inner, 1024, work, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      const T* const first = parts + i / inner * blocks * inner + i % inner;
-      std::conditional_t<std::is_same_v<Op, op::Add>, double, T> total = first[0];
-      for (Index b = 1; b < blocks; ++b) {
-        const T part = first[b * inner];
-        if constexpr (std::is_same_v<Op, op::Add>)
-          total += static_cast<double>(part);
-        else if (total == total && !(part <= total))
-          total = part;
-      }
-      y[i] = static_cast<T>(total);
-    }
-  });
+  parallel_blocks(outer * strips, std::max<Index>(1, 4096 / (width * blocks)), work,
+                  [&](Index begin, Index end) {
+                    for (Index task = begin; task < end; ++task) {
+                      const Index first = task % strips * width, count = std::min(width, inner - first);
+                      const T* const from = parts + task / strips * blocks * inner + first;
+                      Total total[most];
+                      std::copy_n(from, count, total);
+                      for (Index b = 1; b < blocks; ++b)
+                        for (Index i = 0; i < count; ++i) {
+                          const T part = from[b * inner + i];
+                          if constexpr (std::is_same_v<Op, op::Add>)
+                            total[i] += static_cast<double>(part);
+                          else if (total[i] == total[i] && !(part <= total[i]))
+                            total[i] = part;
+                        }
+                      for (Index i = 0; i < count; ++i)
+                        y[task / strips * inner + first + i] = static_cast<T>(total[i]);
+                    }
+                  });
 }
 
 /// [outer, reduced, inner] -> [outer, inner], as contiguous arrays. A task reduces one block of one run, or,

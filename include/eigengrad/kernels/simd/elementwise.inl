@@ -161,12 +161,19 @@ template <class T>
   return log1p_unit<T>(e) + magnitude * (e / (T(1) + e));
 }
 
-// y = op(x); y may be x.
-template <class Op, class T>
-inline void unary_block(Isa, Op operation, const T* x, T* y, Index n) {
+template <bool streaming, class Op, class T>
+[[gnu::always_inline]] inline void unary_run(Op operation, const T* x, T* y, Index n) {
   Index i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) store(y + i, apply<T>(operation, load(x + i)));
+  for (; i + lanes<T> <= n; i += lanes<T>) store<streaming>(y + i, apply<T>(operation, load(x + i)));
   if (i < n) store_part(y + i, apply<T>(operation, load_part(x + i, n - i)), n - i);
+  end_streaming<streaming>();
+}
+
+// y = op(x); y may be x unless it is written past the caches.
+template <class Op, class T>
+inline void unary_block(Isa, Op operation, const T* x, T* y, Index n, bool past_caches = false) {
+  if (past_caches && is_vector_aligned(y)) return unary_run<true>(operation, x, y, n);
+  unary_run<false>(operation, x, y, n);
 }
 
 // A run of one operand: consecutive values (stride 1) or one value repeated (stride 0).
@@ -176,24 +183,27 @@ template <int stride, class T>
   return count == lanes<T> ? load(x + i) : load_part(x + i, count);
 }
 
-template <int stride_a, int stride_b, class Op, class T>
+template <bool streaming, int stride_a, int stride_b, class Op, class T>
 [[gnu::always_inline]] inline void binary_run(Op operation, const T* a, const T* b, T* y, Index n) {
   Index i = 0;
   for (; i + lanes<T> <= n; i += lanes<T>)
-    store(y + i, apply<T>(operation, load_strided<stride_a>(a, i, lanes<T>),
-                          load_strided<stride_b>(b, i, lanes<T>)));
+    store<streaming>(y + i, apply<T>(operation, load_strided<stride_a>(a, i, lanes<T>),
+                                     load_strided<stride_b>(b, i, lanes<T>)));
   if (i < n)
     store_part(y + i,
                apply<T>(operation, load_strided<stride_a>(a, i, n - i), load_strided<stride_b>(b, i, n - i)),
                n - i);
+  end_streaming<streaming>();
 }
 
-// y = op(a, b) with operand strides of 0 or 1; y may be a or b.
+// y = op(a, b) with operand strides of 0 or 1; y may be a or b. `past_caches` is a wish, for another y and strides of 1.
 template <class Op, class T>
 inline void binary_block(Isa, Op operation, const T* a, Index stride_a, const T* b, Index stride_b, T* y,
-                         Index n) {
-  if (stride_a == 1 && stride_b == 1) return binary_run<1, 1>(operation, a, b, y, n);
-  if (stride_a == 1) return binary_run<1, 0>(operation, a, b, y, n);
-  if (stride_b == 1) return binary_run<0, 1>(operation, a, b, y, n);
-  binary_run<0, 0>(operation, a, b, y, n);
+                         Index n, bool past_caches = false) {
+  if (stride_a == 1 && stride_b == 1)
+    return past_caches && is_vector_aligned(y) ? binary_run<true, 1, 1>(operation, a, b, y, n)
+                                               : binary_run<false, 1, 1>(operation, a, b, y, n);
+  if (stride_a == 1) return binary_run<false, 1, 0>(operation, a, b, y, n);
+  if (stride_b == 1) return binary_run<false, 0, 1>(operation, a, b, y, n);
+  binary_run<false, 0, 0>(operation, a, b, y, n);
 }

@@ -23,6 +23,33 @@ template <class T>
   *reinterpret_cast<typename VectorOf<T>::unaligned*>(to) = value;
 }
 
+// store, past the caches if `streaming`: nothing is read first to fill up the line. `to` must then be a
+// multiple of the vector's size, and end_streaming follow before another thread reads.
+template <bool streaming, class T>
+[[gnu::always_inline]] inline void store(T* to, Vector<T> value) {
+#if defined(__x86_64__)
+  if constexpr (streaming) {
+    auto* const target = reinterpret_cast<typename VectorOf<T>::unaligned*>(to);
+    if constexpr (vector_bytes == 16)
+      asm("movntps %1, %0" : "=m"(*target) : "x"(value));
+    else
+      asm("vmovntps %1, %0" : "=m"(*target) : "v"(value));
+    return;
+  }
+#endif
+  store(to, value);
+}
+template <bool streaming>
+[[gnu::always_inline]] inline void end_streaming() {
+#if defined(__x86_64__)
+  if constexpr (streaming) asm volatile("sfence" ::: "memory");
+#endif
+}
+template <class T>
+[[gnu::always_inline]] inline bool is_vector_aligned(const T* data) {
+  return reinterpret_cast<std::uintptr_t>(data) % static_cast<std::uintptr_t>(vector_bytes) == 0;
+}
+
 template <class T>
 [[gnu::always_inline]] inline Vector<T> broadcast(T value) {
   return value - Vector<T>{};  // x - 0 is x, also for -0, so that nothing is computed
