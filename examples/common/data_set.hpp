@@ -12,10 +12,10 @@
 
 namespace examples {
 
-/// Images [N, H, W, 1] in [0, 1] and their labels; for synthetic digits also the slants and stroke widths
+/// Images [N, H, W, 1] and their labels; for synthetic digits also the slants and stroke widths
 /// they were drawn with, which are empty otherwise.
 struct ImageDataSet {
-  eigengrad::Tensor images;
+  eigengrad::ByteImages images;
   std::vector<eigengrad::Index> labels;
   std::vector<float> slants, widths;
 };
@@ -43,8 +43,8 @@ inline ImageDataSet load_part(const std::filesystem::path& folder, const std::ve
     const auto labels = find_idx_file(folder, part, "labels-idx1-ubyte");
     if (images.empty() || labels.empty()) continue;
     ImageDataSet data{eigengrad::read_idx_images(images), eigengrad::read_idx_labels(labels), {}, {}};
-    eigengrad::check(static_cast<eigengrad::Index>(data.labels.size()) == data.images.shape()[0],
-                     "data set: ", images.string(), " has ", data.images.shape()[0], " images, but ",
+    eigengrad::check(static_cast<eigengrad::Index>(data.labels.size()) == data.images.count(),
+                     "data set: ", images.string(), " has ", data.images.count(), " images, but ",
                      labels.string(), " has ", data.labels.size(), " labels");
     return data;
   }

@@ -10,12 +10,13 @@
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/random.hpp"
 #include "eigengrad/core/tensor.hpp"
+#include "eigengrad/io/idx.hpp"
 
 namespace examples {
 
-/// Images [N, 28, 28, 1] in [0, 1], bright on dark, with the factors each was drawn from.
+/// Images [N, 28, 28, 1], bright on dark, with the factors each was drawn from.
 struct SyntheticDigits {
-  eigengrad::Tensor images;
+  eigengrad::ByteImages images;
   std::vector<eigengrad::Index> labels;
   std::vector<float> slants;  ///< x shift per unit of height, > 0 leans to the right; uniform in [-0.4, 0.5]
   std::vector<float> widths;  ///< of the stroke, in pixels; uniform in [1.5, 4]
@@ -121,9 +122,10 @@ class Canvas {
   }
 
   /// Full inside the stroke, none outside, linear over the one pixel in which the edge lies.
-  void write(float* values) const {
+  void write(std::uint8_t* values) const {
     for (std::size_t i = 0; i < squared_.size(); ++i)
-      values[i] = std::clamp(radius_ + 0.5f - std::sqrt(squared_[i]), 0.0f, 1.0f);
+      values[i] = static_cast<std::uint8_t>(
+          std::lround(255 * std::clamp(radius_ + 0.5f - std::sqrt(squared_[i]), 0.0f, 1.0f)));
   }
 
  private:
@@ -134,7 +136,7 @@ class Canvas {
   std::array<float, side * side> squared_;
 };
 
-inline void draw_digit(eigengrad::Index digit, const Pose& pose, float* values) {
+inline void draw_digit(eigengrad::Index digit, const Pose& pose, std::uint8_t* values) {
   Canvas canvas(pose.width);
   std::size_t first = 0;  // of the stroke's points among those of the digit
   for (const Stroke& stroke : strokes_of(digit)) {
@@ -168,13 +170,12 @@ inline SyntheticDigits synthetic_digits(eigengrad::Index count, std::uint64_t se
   const auto labels = rng.categorical(count, 10);
   const eigengrad::Tensor pose = rng.uniform({count, 5}, 0, 1);
   const eigengrad::Tensor jitter = rng.normal({count, 2 * Index{detail::max_points}});
-  SyntheticDigits digits{
-      eigengrad::Tensor::uninitialized({count, 28, 28, 1}), {labels.begin(), labels.end()}, {}, {}};
+  SyntheticDigits digits{{}, {labels.begin(), labels.end()}, {}, {}};
   for (Index n = 0; n < count; ++n) {
     digits.slants.push_back(-0.4f + 0.9f * pose.data()[5 * n]);
     digits.widths.push_back(1.5f + 2.5f * pose.data()[5 * n + 1]);
   }
-  float* const images = digits.images.mutable_data();
+  std::vector<std::uint8_t> images(static_cast<std::size_t>(count * 28 * 28));
   eigengrad::parallel_for(count, static_cast<double>(count) * 1e4, [&](Index n) {
     const float* u = pose.data() + 5 * n;
     const auto i = static_cast<std::size_t>(n);
@@ -182,8 +183,9 @@ inline SyntheticDigits synthetic_digits(eigengrad::Index count, std::uint64_t se
         labels[i],
         {digits.slants[i], digits.widths[i], 0.85f + 0.25f * u[2], 3 * u[3] - 1.5f, 3 * u[4] - 1.5f,
          jitter.values().subspan(i * 2 * detail::max_points, 2 * detail::max_points)},
-        images + n * 28 * 28);
+        images.data() + n * 28 * 28);
   });
+  digits.images = {{count, 28, 28, 1}, std::move(images)};
   return digits;
 }
 

@@ -16,7 +16,7 @@
 
 namespace infogan {
 
-inline constexpr Index evaluation_batch = 500;
+inline constexpr Index evaluation_batch = 125;  // about as many as are trained on at a time
 inline constexpr Index evaluation_samples = 10'000;
 
 /// On fresh samples (c, z): L_I per code, and per continuous code the correlation with two factors of the
@@ -74,15 +74,15 @@ inline GeneratedFigures evaluate_generated(Networks<float>& networks, const Code
 }
 
 /// Clusters of images: argmax over the logits of the first categorical code.
-inline std::vector<Index> cluster(Networks<float>& networks, const Codes& codes, const Tensor& images,
+inline std::vector<Index> cluster(Networks<float>& networks, const Codes& codes, const ByteImages& images,
                                   nn::BatchNormMode mode) {
   std::vector<Index> clusters;
   Tape tape;
   const auto evaluating = tape.pause_recording();
-  const Index count = images.shape()[0];
+  const Index count = images.count();
   for (Index begin = 0; begin < count; begin += evaluation_batch) {
     tape.clear();
-    const Var batch = slice(tape.constant(images), 0, begin, std::min(begin + evaluation_batch, count));
+    const Var batch = tape.constant(images.slice(begin, std::min(begin + evaluation_batch, count)));
     const Var q = networks.q(networks.trunk(batch, mode), mode);
     const auto part = kernels::argmax_last(codes.logits(q, 0).value());
     clusters.insert(clusters.end(), part.begin(), part.end());

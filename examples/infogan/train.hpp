@@ -77,7 +77,7 @@ class TrainingRun {
       : settings_(settings),
         data_(examples::load_data_set(settings.data, settings.data_folder)),
         trainer_(settings, {}),
-        cursor_(data_.train.images.shape()[0], settings.batch, settings.seed),
+        cursor_(data_.train.images.count(), settings.batch, settings.seed),
         grids_(trainer_.codes(), settings, settings.seed),
         metrics_(made_folder(settings.output) + "/metrics.jsonl",
                  resumed != nullptr ? resumed->iteration() : 0),
@@ -116,14 +116,14 @@ class TrainingRun {
 
   void describe() const {
     std::printf("InfoGAN on %s: %lld images, %lld iterations of %lld, %d threads, %s kernels, output in %s\n",
-                settings_.data.c_str(), static_cast<long long>(data_.train.images.shape()[0]),
+                settings_.data.c_str(), static_cast<long long>(data_.train.images.count()),
                 static_cast<long long>(last_iteration_), static_cast<long long>(settings_.batch),
                 thread_count(), to_string(instruction_set()), settings_.output.c_str());
     std::fflush(stdout);
   }
 
   void step() {
-    const Tensor real = kernels::gather(data_.train.images, cursor_.next());
+    const Tensor real = data_.train.images.gather(cursor_.next());
     const StepFigures figures = trainer_.step(real);
     ++iteration_;
     saved_ = false;
@@ -157,8 +157,11 @@ class TrainingRun {
   void end_epoch() {
     const Index epoch = cursor_.epoch() + 1;
     progress_.pause();
+    // What training has at hand and what judging needs are of different sizes.
+    release_unused_memory();
     write_grids();
     nlohmann::json figures = epoch_figures(trainer_.networks(), trainer_.codes(), data_.test, settings_.seed);
+    release_unused_memory();
     std::string line = "epoch " + std::to_string(epoch) + ":";
     const auto add = [&line](const std::string& name, double value) {
       char text[64];

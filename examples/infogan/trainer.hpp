@@ -88,7 +88,8 @@ class Trainer {
   /// One step on a batch of real images: generate, improve D and Q on real and generated images, improve G
   /// against them, on the same generated batch.
   StepFigures step(const BasicTensor<T>& real) {
-    tape_.clear();
+    tape_.clear();  // where the last step threw
+    discriminator_tape_.clear();
     const Latent<T> latent = codes_.sample<T>(real.shape()[0], rng_);
     const Var fake = networks_.generator(tape_.constant(latent.input), nn::BatchNormMode::update);
     StepFigures figures;
@@ -122,7 +123,8 @@ class Trainer {
   void discriminator_step(const BasicTensor<T>& real, Var fake, const Latent<T>& latent,
                           StepFigures& figures) {
     const Index n = real.shape()[0];
-    const Var images = concatenate({tape_.constant(real), detach(fake)}, 0);
+    BasicTape<T>& tape = discriminator_tape_;
+    const Var images = concatenate({tape.constant(real), tape.constant(fake.value())}, 0);
     const Var features = networks_.trunk(images, nn::BatchNormMode::update, 2);
     const Var logits = networks_.discriminator(features);
     Var objective = discriminator_objective(slice(logits, 0, 0, n), slice(logits, 0, n, 2 * n));
@@ -133,7 +135,8 @@ class Trainer {
                                 nn::BatchNormMode::update);
       objective += code_objective(lambda_log_q(codes_, log_posterior(codes_, q, latent)));
     }
-    const auto gradients = tape_.gradient(objective, d_step_targets_);
+    const auto gradients = tape.gradient(objective, d_step_targets_);
+    tape.clear();
     const std::span<const BasicTensor<T>> all(gradients);
     adam_d_.step(all.first(adam_d_.parameters().size()));
     adam_q_.step(all.subspan(adam_d_.parameters().size()));
@@ -153,7 +156,9 @@ class Trainer {
     }
     const Var objective = generator_objective(settings_.saturating(), logits, weighted);
     figures.loss_g = static_cast<double>(objective.item()) + static_cast<double>(weighted.item());
-    adam_g_.step(tape_.gradient(objective, adam_g_.parameters()));
+    const auto gradients = tape_.gradient(objective, adam_g_.parameters());
+    tape_.clear();
+    adam_g_.step(gradients);
   }
 
   Settings settings_;
@@ -162,7 +167,7 @@ class Trainer {
   Networks<T> networks_;
   BasicAdam<T> adam_d_, adam_q_, adam_g_;
   BasicParameterList<T> d_step_targets_;
-  BasicTape<T> tape_;
+  BasicTape<T> tape_, discriminator_tape_;  // the generated batch outlives the discriminator's step
 };
 
 }  // namespace infogan

@@ -36,6 +36,28 @@ END
 diff <(sed 's/"images_per_second":[^,]*,//' whole/metrics.jsonl) <(sed 's/"images_per_second":[^,]*,//' parts/metrics.jsonl) \
   >/dev/null || fail "the metrics of the resumed run differ"
 
+# With the default network and 60,000 images training takes at most 350 MB, at the end of an epoch too.
+python3 - "$program" <<'END' || fail "training takes too much memory"
+import os, resource, struct, subprocess, sys
+def write(part, count):
+    with open(f'large/{part}-images-idx3-ubyte', 'wb') as file:
+        file.write(struct.pack('>4I', 0x803, count, 28, 28) + os.urandom(count * 784))
+    with open(f'large/{part}-labels-idx1-ubyte', 'wb') as file:
+        file.write(struct.pack('>2I', 0x801, count) + bytes(i % 10 for i in range(count)))
+def peak(folder, *arguments):  # of all children so far, in MB
+    subprocess.run([sys.argv[1], 'train', '--data', 'large', '--threads', '2', '--output', folder, *arguments],
+                   check=True, stdout=subprocess.DEVNULL)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+os.mkdir('large')
+write('train', 256), write('t10k', 10000)
+of_epoch = peak('epoch', '--epochs', '1') + 60000 * 784 / 2**20
+write('train', 60000)
+of_steps = peak('steps', '--iterations', '2')
+print(f'peak memory: {of_steps:.0f} MB in steps, {of_epoch:.0f} MB in an epoch')
+sys.exit(max(of_steps, of_epoch) > 350)
+END
+rm -rf large epoch steps
+
 # Ctrl-C (here: SIGTERM, since a shell without job control gives its background jobs no SIGINT) saves a checkpoint.
 "$program" train "${common[@]}" --iterations 100000 --output stopped >stopped.log &
 pid=$!

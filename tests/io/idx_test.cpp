@@ -22,8 +22,10 @@ void check_refused(const TemporaryFolder& folder, const std::vector<unsigned cha
 TEST_CASE("read_idx_images and read_idx_labels read what the format says") {
   const TemporaryFolder folder;
   put_file(folder / "images", idx_bytes({images_magic, 2, 1, 3}, {0, 51, 255, 1, 2, 128}));
-  const Tensor images = read_idx_images(folder / "images");
-  CHECK(images.shape() == Shape{2, 1, 3, 1});
+  const ByteImages read = read_idx_images(folder / "images");
+  CHECK(read.shape() == Shape{2, 1, 3, 1});
+  const Tensor images = read.slice(0, 2);
+  CHECK(images.shape() == read.shape());
   CHECK(images(0, 0, 0, 0) == 0.0f);
   CHECK(images(0, 0, 1, 0) == 0.2f);
   CHECK(images(0, 0, 2, 0) == 1.0f);
@@ -34,13 +36,40 @@ TEST_CASE("read_idx_images and read_idx_labels read what the format says") {
   CHECK(read_idx_images(folder / "none").shape() == Shape{0, 28, 28, 1});
 }
 
-TEST_CASE("read_idx_images: a file of more than one piece") {
+TEST_CASE("ByteImages: slices and picks of images") {
+  const ByteImages images({3, 1, 2, 1}, {0, 255, 10, 20, 30, 40});
+  CHECK(images.count() == 3);
+  const Tensor slice = images.slice(1, 3);
+  CHECK(slice.shape() == Shape{2, 1, 2, 1});
+  CHECK(slice(0, 0, 1, 0) == 20.0f / 255.0f);
+  CHECK(slice(1, 0, 0, 0) == 30.0f / 255.0f);
+  CHECK(images.slice(3, 3).shape() == Shape{0, 1, 2, 1});
+  const Tensor picked = images.gather(std::vector<Index>{2, 0, 2});
+  CHECK(picked.shape() == Shape{3, 1, 2, 1});
+  CHECK(picked(0, 0, 1, 0) == 40.0f / 255.0f);
+  CHECK(picked(1, 0, 1, 0) == 1.0f);
+  CHECK(picked(2, 0, 0, 0) == 30.0f / 255.0f);
+  CHECK(ByteImages().count() == 0);
+  CHECK_THROWS_WITH_AS(images.slice(1, 4), "ByteImages: [1, 4) is not within [0, 3)", Error);
+  CHECK_THROWS_WITH_AS(images.slice(2, 1), "ByteImages: [2, 1) is not within [0, 3)", Error);
+  CHECK_THROWS_WITH_AS(images.gather(std::vector<Index>{0, 3}), "ByteImages: index 3 is outside [0, 3)",
+                       Error);
+  CHECK_THROWS_WITH_AS(images.gather(std::vector<Index>{-1}), "ByteImages: index -1 is outside [0, 3)",
+                       Error);
+  CHECK_THROWS_WITH_AS(
+      ByteImages({2, 1, 2, 1}, {1, 2, 3}),
+      "ByteImages: shape is [2, 1, 2, 1], there are 3 bytes; it must be [N, H, W, 1] with one byte for "
+      "each pixel",
+      Error);
+}
+
+TEST_CASE("read_idx_images: a large file") {
   const TemporaryFolder folder;
   std::vector<unsigned char> payload(3 * 1000 * 1001);
   std::mt19937 random(1);
   for (auto& byte : payload) byte = static_cast<unsigned char>(random());
   put_file(folder / "images", idx_bytes({images_magic, 3, 1000, 1001}, payload));
-  const Tensor images = read_idx_images(folder / "images");
+  const Tensor images = read_idx_images(folder / "images").slice(0, 3);
   bool equal = true;
   for (std::size_t i = 0; i < payload.size(); ++i)
     equal = equal && images.data()[i] == static_cast<float>(payload[i]) / 255.0f;

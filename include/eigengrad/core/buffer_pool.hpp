@@ -1,6 +1,7 @@
 /// Memory: reference-counted, 64-byte-aligned buffers from a process-wide pool that keeps what is given back.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -13,6 +14,9 @@
 
 #if defined(__linux__)
 #  include <sys/mman.h>
+#endif
+#if defined(__GLIBC__)
+#  include <malloc.h>
 #endif
 
 #include "eigengrad/core/shape.hpp"
@@ -60,11 +64,13 @@ class BufferPool {
     BufferHead* head = nullptr;
     {
       const std::lock_guard lock(lock_);
-      if (free_[size_class] != nullptr) head = std::exchange(free_[size_class], free_[size_class]->next);
+      if (BufferHead*& list = free_list_for(size_class); list != nullptr)
+        head = std::exchange(list, list->next);
     }
-    if (head == nullptr) head = allocate(size_class);
+    if (head == nullptr) head = allocate(size_class, bytes);
     head->references.store(1, std::memory_order_relaxed);
-    if (poison_.load(std::memory_order_relaxed)) std::memset(head->payload(), 0xFF, class_bytes(size_class));
+    if (poison_.load(std::memory_order_relaxed))
+      std::memset(head->payload(), 0xFF, class_bytes(head->size_class));
     return head;
   }
 
@@ -79,10 +85,15 @@ class BufferPool {
     const std::lock_guard lock(lock_);
     for (BufferHead*& list : free_)
       while (list != nullptr) std::free(std::exchange(list, list->next));
+#if defined(__GLIBC__)
+    malloc_trim(0);  // free() keeps what it believes to need again
+#endif
   }
 
   /// Tests: fill every new buffer with NaN bytes, so that an element nobody wrote shows.
-  void set_poison(bool on) { poison_.store(on, std::memory_order_relaxed); }
+  void set_poison(bool on) {
+    poison_.store(on, std::memory_order_relaxed);
+  }
 
   /// Bytes of a size class: 64 * 2^(c/4) * (1 + (c%4)/4).
   static std::size_t class_bytes(int size_class) {
@@ -100,7 +111,17 @@ class BufferPool {
 
   BufferPool() : frees_for_real_(wants_real_frees()) {}
 
-  static BufferHead* allocate(int size_class) {
+  /// The class's own list; if it is empty and its buffers are large, one of buffers up to twice as large that
+  /// has any.
+  BufferHead*& free_list_for(int size_class) {
+    if (free_[size_class] == nullptr && class_bytes(size_class) >= huge_page)
+      for (int larger = size_class + 1; larger <= std::min(size_class + 4, classes - 1); ++larger)
+        if (free_[larger] != nullptr) return free_[larger];
+    return free_[size_class];
+  }
+
+  /// A buffer of the class, the first `used` bytes of which are wanted now.
+  static BufferHead* allocate(int size_class, std::size_t used) {
     const std::size_t bytes = (sizeof(BufferHead) + class_bytes(size_class) + buffer_alignment - 1) /
                               buffer_alignment * buffer_alignment;
     const bool huge = bytes >= huge_page;
@@ -108,8 +129,7 @@ class BufferPool {
     void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
     if (memory == nullptr) throw std::bad_alloc();
 #if defined(__linux__)
-    if (huge)
-      madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // a wish: failure changes nothing
+    if (huge) madvise(memory, (sizeof(BufferHead) + used) / huge_page * huge_page, MADV_HUGEPAGE);  // a wish
 #endif
     BufferHead* head = new (memory) BufferHead;
     head->size_class = size_class;

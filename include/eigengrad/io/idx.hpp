@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "eigengrad/core/tensor.hpp"
@@ -53,39 +55,78 @@ std::array<Index, rank> read_idx_header(const InputFile& file) {
   return extents;
 }
 
-/// Calls use(i, byte) for every byte of the payload, read piece by piece.
-template <class Use>
-void for_each_byte(const InputFile& file, std::size_t offset, const Use& use) {
-  std::vector<std::byte> piece(std::min<std::size_t>(file.size() - offset, 1 << 20));
-  for (Index i = 0; offset < file.size(); offset += piece.size()) {
-    piece.resize(std::min(piece.size(), file.size() - offset));
-    file.read(offset, piece);
-    for (std::byte value : piece) use(i++, std::to_integer<int>(value));
-  }
-}
-
 }  // namespace detail
 
-/// Images of an uncompressed IDX file of unsigned bytes: [N, H, W, 1], values byte / 255 in [0, 1].
-/// Throws, naming file, byte offset and reason, unless header and size of the file agree; allocates only
-/// then. Source: the format's description at the MNIST database of handwritten digits.
-inline Tensor read_idx_images(const std::string& path) {
+/// Images of unsigned bytes, [N, H, W, 1], a quarter of the memory of floats. They become tensors batch by
+/// batch, with values byte / 255 in [0, 1].
+class ByteImages {
+ public:
+  ByteImages() : ByteImages({0, 0, 0, 1}, {}) {}
+  /// Throws unless shape is [N, H, W, 1] and there is a byte for every pixel.
+  ByteImages(const Shape& shape, std::vector<std::uint8_t> bytes) : shape_(shape), bytes_(std::move(bytes)) {
+    check(shape.rank() == 4 && shape[3] == 1 && static_cast<std::size_t>(shape.size()) == bytes_.size(),
+          "ByteImages: shape is ", shape, ", there are ", bytes_.size(),
+          " bytes; it must be [N, H, W, 1] with one byte for each pixel");
+  }
+
+  const Shape& shape() const { return shape_; }
+  Index count() const { return shape_[0]; }
+
+  /// Images [begin, end). Throws unless 0 <= begin <= end <= N.
+  Tensor slice(Index begin, Index end) const {
+    check(begin >= 0 && begin <= end && end <= count(), "ByteImages: [", begin, ", ", end,
+          ") is not within [0, ", count(), ")");
+    Tensor images = Tensor::uninitialized({end - begin, shape_[1], shape_[2], 1});
+    write(begin, end - begin, images.mutable_data());
+    return images;
+  }
+  /// The images that `indices` name, in their order. Throws for an index outside of [0, N).
+  Tensor gather(std::span<const Index> indices) const {
+    Tensor images = Tensor::uninitialized({static_cast<Index>(indices.size()), shape_[1], shape_[2], 1});
+    float* to = images.mutable_data();
+    for (Index index : indices) {
+      check(index >= 0 && index < count(), "ByteImages: index ", index, " is outside [0, ", count(), ")");
+      write(index, 1, to);
+      to += pixels();
+    }
+    return images;
+  }
+
+ private:
+  Index pixels() const { return shape_[1] * shape_[2]; }
+  void write(Index first, Index images, float* to) const {
+    static const std::array<float, 256> values = [] {
+      std::array<float, 256> quotients;
+      for (int byte = 0; byte < 256; ++byte)
+        quotients[static_cast<std::size_t>(byte)] = static_cast<float>(byte) / 255.0f;
+      return quotients;
+    }();
+    const std::uint8_t* const from = bytes_.data() + first * pixels();
+    for (Index i = 0; i < images * pixels(); ++i) to[i] = values[from[i]];
+  }
+
+  Shape shape_;
+  std::vector<std::uint8_t> bytes_;
+};
+
+/// Images of an uncompressed IDX file of unsigned bytes. Throws, naming file, byte offset and reason, unless
+/// header and size of the file agree; allocates only then. Source: the format's description at the MNIST
+/// database of handwritten digits.
+inline ByteImages read_idx_images(const std::string& path) {
   const InputFile file("read_idx_images", path);
   const auto [count, height, width] = detail::read_idx_header<3>(file);
-  Tensor images = Tensor::uninitialized({count, height, width, 1});
-  float* const values = images.mutable_data();
-  detail::for_each_byte(file, 16,
-                        [values](Index i, int byte) { values[i] = static_cast<float>(byte) / 255.0f; });
-  return images;
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count * height * width));
+  file.read(16, std::as_writable_bytes(std::span(bytes)));
+  return {{count, height, width, 1}, std::move(bytes)};
 }
 
 /// Labels of an uncompressed IDX file of unsigned bytes. Throws like read_idx_images.
 inline std::vector<Index> read_idx_labels(const std::string& path) {
   const InputFile file("read_idx_labels", path);
   const auto [count] = detail::read_idx_header<1>(file);
-  std::vector<Index> labels(static_cast<std::size_t>(count));
-  detail::for_each_byte(file, 8, [&](Index i, int byte) { labels[static_cast<std::size_t>(i)] = byte; });
-  return labels;
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count));
+  file.read(8, std::as_writable_bytes(std::span(bytes)));
+  return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace eigengrad
