@@ -41,7 +41,9 @@ done
 [[ $threads =~ ^[1-9][0-9]*$ ]] || fail "--threads is '$threads'; it must be a positive number"
 
 need_packages "to build the benchmarks" g++ cmake ninja-build libeigen3-dev libcli11-dev nlohmann-json3-dev libbenchmark-dev
-[ -n "$ours" ] || need_packages "the opponents" python3-torch libtorch-dev libopenblas0-openmp libblis4-openmp libdnnl-dev
+# libopenblas0-pthread is what apt installs beside PyTorch if nothing else is asked for.
+[ -n "$ours" ] || need_packages "the opponents" python3-torch libtorch-dev libopenblas0-pthread libopenblas0-openmp \
+  libblis4-openmp libdnnl-dev
 
 # The libraries are looked for anew every time: some may have been installed since.
 configure() {
