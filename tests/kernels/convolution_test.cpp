@@ -153,6 +153,7 @@ TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops where work i
   check_convolution<T>({8, 3, 3, 210}, {1, 1, 210, 70}, {}, generator);  // several tasks of channels
   check_convolution<T>({9, 8, 8, 1}, {4, 4, 1, 64}, {.stride = 2, .padding = 1}, generator);  // few channels
   check_convolution<T>({5, 7, 6, 2}, {3, 2, 2, 30}, {.stride = 1, .padding = 2}, generator);
+  check_convolution<T>({8, 3, 3, 70}, {1, 1, 70, 210}, {}, generator);
   check_convolution<T>({7, 5, 4, 33}, {1, 1, 33, 1}, {}, generator);  // a product with a vector
   check_convolution<T>({3, 2, 2, 5}, {1, 1, 5, 4}, {.stride = 3, .padding = 3},
                        generator);  // pixels without a tap

@@ -71,6 +71,9 @@ BasicTensor<T> conv2d_weight_gradient(const BasicTensor<T>& x, const BasicTensor
   const char* const name = "conv2d_weight_gradient";
   const detail::ConvolutionGeometry g(name, "x", x.shape(), weight_shape, options);
   g.check_output(name, dy.shape());
+  if (g.is_product() && g.in <= g.out)  // else the tall operand would be packed in narrow panels
+    return detail::multiply<T>(x.data(), true, dy.data(), false, g.in, g.out, x.rows(), nullptr)
+        .reshape(weight_shape);
   BasicTensor<T> dw = BasicTensor<T>::uninitialized(weight_shape);
   if (dw.size() > 0) detail::WeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
   return dw;
