@@ -55,6 +55,7 @@ struct ProductKernels {
   Index columns;
   Index row_step;  // heights and widths of panels are rounded up to these
   Index column_step;
+  Index depth;  // the most steps of k that panels should have
   /// Computes a tile of C.
   void (*tile)(const ProductTile<T>& tile);
   /// panel[k width + i] = rows[i][k] for k < count, i < width; a null row counts as zeros.

@@ -23,14 +23,12 @@ struct ProductPlan {
   Index k_block, k_blocks, tile, tiles, parts;
 
   template <class T>
-  ProductPlan(const ProductOperand<T>& operand, Index k, double work) {
+  ProductPlan(const ProductOperand<T>& operand, Index k, Index depth, double work) {
     const Index cut = operand.extent, width = operand.width;
-    const Index longest =
-        2048 / static_cast<Index>(sizeof(T));  // a panel of A stays in the first-level cache
-    k_block = divide_up(k, std::max<Index>(1, divide_up(k, longest)));
+    k_block = divide_up(k, std::max<Index>(1, divide_up(k, depth)));
     k_blocks = std::max<Index>(1, k == 0 ? 1 : divide_up(k, k_block));
-    const Index widest =
-        std::max<Index>(1, longest / 4 / width);  // panels: a block is a quarter of the second level
+    // Panels that make up a quarter of the second-level cache.
+    const Index widest = std::max<Index>(1, (256 << 10) / static_cast<Index>(sizeof(T)) / depth / width);
     const Index panels = std::max<Index>(1, divide_up(cut, width));
     parts = panels >= 16 ? 1 : std::clamp<Index>(std::min(divide_up(16, panels), k_blocks / 2), 1, 16);
     const Index threads = threads_for(std::max<Index>(2, panels * parts), work);
@@ -65,7 +63,7 @@ class Product {
         shared_(a_shared_ ? a_ : b_),
         cut_(a_shared_ ? b_ : a_),
         work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 4),
-        plan_(cut_, k, work_) {}
+        plan_(cut_, k, kernels_.depth, work_) {}
 
   void run(const T* bias, T* c) {
     if (is_small()) return run_small(bias, c);
@@ -181,7 +179,10 @@ class Product {
     const Index row_end = a_shared_ ? a_.extent : last, column_end = a_shared_ ? last : b_.extent;
     const T* const a_panels = a_shared_ ? shared : own - first * count;
     const T* const b_panels = a_shared_ ? own - first * count : shared;
-    const Index chunk = 8 * b_.width;  // columns of B that stay in the second-level cache
+    // Columns of B that stay where they are while A passes by: a panel in half of the first-level cache, or
+    // else some in the second.
+    const bool is_short = b_.width * count * static_cast<Index>(sizeof(T)) <= 16 << 10;
+    const Index chunk = (is_short ? 1 : 8) * b_.width;
     const ProductRun run{0, 0, count};
     next.plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
                   divide_up(column_end - (a_shared_ ? first : 0), b_.width),

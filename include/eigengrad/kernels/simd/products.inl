@@ -6,6 +6,8 @@
 inline constexpr int tile_rows = vector_bytes == 64 ? 12 : vector_bytes == 32 ? 6 : 2;
 inline constexpr int tile_row_step = vector_bytes == 16 ? 1 : tile_rows / 3;
 inline constexpr int tile_vectors = vector_bytes == 16 ? 6 : 2;
+// Bytes of k in a block. AVX2's tile is small: half as many keep a panel of B in the first-level cache, too.
+inline constexpr int tile_depth = vector_bytes == 32 ? 1024 : 2048;
 inline constexpr int tile_unroll = vector_bytes == 16 ? 1 : 2;  // steps of k
 
 // C rows and columns that do not fill the register tile, or are not contiguous.
@@ -271,6 +273,12 @@ void pack_columns(const PackSource<T>& from, Index columns, Index width, Index s
 
 template <class T>
 ProductKernels<T> make_product_kernels(Isa) {
-  return {tile_rows,    tile_vectors * lanes<T>, tile_row_step, tile_vectors / 2 * lanes<T>, product_tile<T>,
-          pack_rows<T>, pack_columns<T>};
+  return {tile_rows,
+          tile_vectors * lanes<T>,
+          tile_row_step,
+          tile_vectors / 2 * lanes<T>,
+          tile_depth / static_cast<int>(sizeof(T)),
+          product_tile<T>,
+          pack_rows<T>,
+          pack_columns<T>};
 }
