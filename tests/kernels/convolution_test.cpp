@@ -178,6 +178,11 @@ TEST_CASE_TEMPLATE("conv2d with a slope is conv2d and a leaky ReLU", T, float, d
   const BasicTensor<T> x = random_tensor<T>({3, 5, 5, 9}, generator),
                        w = random_tensor<T>({1, 1, 9, 7}, generator);
   const BasicTensor<T>* const no_bias = nullptr;
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const BasicTensor<T> y = kernels::conv2d(BasicTensor<T>::full({1, 4, 4, 1}, nan),
+                                           BasicTensor<T>::ones({2, 2, 1, 40}), options, no_bias, 0.25);
+  CHECK(std::isnan(y(0, 1, 1, 0)));
+  CHECK(std::isnan(y(0, 1, 1, 39)));
   CHECK(same_bits(kernels::conv2d(x, w, {}, no_bias, 0.0),
                   kernels::unary(kernels::op::LeakyRelu{0}, kernels::conv2d(x, w))));
 }

@@ -67,59 +67,64 @@ Case random_case(std::mt19937& generator) {
   return c;
 }
 
-}  // namespace
-
-TEST_CASE("conv2d: values and both orders of gradients over random shapes, strides and paddings") {
-  std::mt19937 generator(21);
-  Rng rng(21);
-  for (int trial = 0; trial < 25; ++trial) {
+/// body(trial, case, x, w, bias) for random cases and values.
+template <class Body>
+void for_each_case(unsigned seed, int trials, Body body) {
+  std::mt19937 generator(seed);
+  Rng rng(seed);
+  for (int trial = 0; trial < trials; ++trial) {
     const Case c = random_case(generator);
-    const Conv2dOptions options = c.options;
     CAPTURE(to_string(c.x));
     CAPTURE(to_string(c.w));
-    CAPTURE(options.stride);
-    CAPTURE(options.padding);
+    CAPTURE(c.options.stride);
+    CAPTURE(c.options.padding);
     const Tensor64 x = random(rng, c.x), w = random(rng, c.w), bias = random(rng, {c.w[3]});
-    const auto plain = [options](Var64 a, Var64 b) { return conv2d(a, b, options); };
-    const auto with_bias = [options](Var64 a, Var64 b, Var64 d) { return conv2d(a, b, d, options); };
-    Tape64 tape;
-    const Var64 xv = tape.constant(x), wv = tape.constant(w);
-    CHECK(largest_difference(with_bias(xv, wv, tape.constant(bias)).value(),
-                             naive_conv2d(x, w, options.stride, options.padding, bias)) < 1e-13);
-    CHECK(largest_difference(plain(xv, wv).value(), naive_conv2d(x, w, options.stride, options.padding,
-                                                                 Tensor64::zeros({c.w[3]}))) < 1e-13);
-    CHECK(gradcheck(plain, x, w));
-    CHECK(gradcheck(with_bias, x, w, bias));
-    CHECK(gradcheck_second_order(plain, x, w));
-    if (trial < 5) CHECK(gradcheck_second_order(with_bias, x, w, bias));
+    body(trial, c, x, w, bias);
   }
 }
 
+}  // namespace
+
+TEST_CASE("conv2d: values and both orders of gradients over random shapes, strides and paddings") {
+  for_each_case(
+      21, 25, [](int trial, const Case& c, const Tensor64& x, const Tensor64& w, const Tensor64& bias) {
+        const Conv2dOptions options = c.options;
+        const auto plain = [options](Var64 a, Var64 b) { return conv2d(a, b, options); };
+        const auto with_bias = [options](Var64 a, Var64 b, Var64 d) { return conv2d(a, b, d, options); };
+        Tape64 tape;
+        const Var64 xv = tape.constant(x), wv = tape.constant(w);
+        CHECK(largest_difference(with_bias(xv, wv, tape.constant(bias)).value(),
+                                 naive_conv2d(x, w, options.stride, options.padding, bias)) < 1e-13);
+        CHECK(largest_difference(plain(xv, wv).value(), naive_conv2d(x, w, options.stride, options.padding,
+                                                                     Tensor64::zeros({c.w[3]}))) < 1e-13);
+        CHECK(gradcheck(plain, x, w));
+        CHECK(gradcheck(with_bias, x, w, bias));
+        CHECK(gradcheck_second_order(plain, x, w));
+        if (trial < 5) CHECK(gradcheck_second_order(with_bias, x, w, bias));
+      });
+}
+
 TEST_CASE("conv2d: a slope is a leaky ReLU of the result") {
-  std::mt19937 generator(24);
-  Rng rng(24);
-  for (int trial = 0; trial < 12; ++trial) {
-    const Case c = random_case(generator);
-    const Conv2dOptions options = c.options;
-    const double slope = trial % 3 == 0 ? 0 : 0.1 * trial;
-    CAPTURE(to_string(c.x));
-    CAPTURE(to_string(c.w));
-    const Tensor64 x = random(rng, c.x), w = random(rng, c.w), bias = random(rng, {c.w[3]});
-    Tape64 tape;
-    const Var64 xv = tape.variable(x), wv = tape.variable(w), bv = tape.variable(bias);
-    const Var64 y = conv2d(xv, wv, bv, options, slope),
-                apart = leaky_relu(conv2d(xv, wv, bv, options), slope);
-    CHECK(largest_difference(y.value(), apart.value()) == 0);
-    CHECK(largest_difference(conv2d(xv, wv, options, slope).value(),
-                             leaky_relu(conv2d(xv, wv, options), slope).value()) == 0);
-    const Var64 dy = tape.constant(random(rng, y.shape()));
-    const auto of_y = tape.gradient(sum_to(y * dy, {}), {xv, wv, bv});
-    const auto of_apart = tape.gradient(sum_to(apart * dy, {}), {xv, wv, bv});
-    for (std::size_t i = 0; i < of_y.size(); ++i) CHECK(largest_difference(of_y[i], of_apart[i]) == 0);
-    const auto f = [=](Var64 a, Var64 b, Var64 d) { return conv2d(a, b, d, options, slope); };
-    CHECK(gradcheck(f, x, w, bias));
-    if (trial < 4) CHECK(gradcheck_second_order(f, x, w, bias));
-  }
+  for_each_case(24, 12,
+                [](int trial, const Case& c, const Tensor64& x, const Tensor64& w, const Tensor64& bias) {
+                  const Conv2dOptions options = c.options;
+                  const double slope = trial % 3 == 0 ? 0 : 0.1 * trial;
+                  Tape64 tape;
+                  const Var64 xv = tape.variable(x), wv = tape.variable(w), bv = tape.variable(bias);
+                  const Var64 y = conv2d(xv, wv, bv, options, slope);
+                  const Var64 apart = leaky_relu(conv2d(xv, wv, bv, options), slope);
+                  CHECK(largest_difference(y.value(), apart.value()) == 0);
+                  CHECK(largest_difference(conv2d(xv, wv, options, slope).value(),
+                                           leaky_relu(conv2d(xv, wv, options), slope).value()) == 0);
+                  const Tensor64 dy = Rng(25).uniform<double>(y.shape(), -1, 1);
+                  const auto of_y = tape.gradient(y, {xv, wv, bv}, dy),
+                             of_apart = tape.gradient(apart, {xv, wv, bv}, dy);
+                  for (std::size_t i = 0; i < of_y.size(); ++i)
+                    CHECK(largest_difference(of_y[i], of_apart[i]) == 0);
+                  const auto f = [=](Var64 a, Var64 b, Var64 d) { return conv2d(a, b, d, options, slope); };
+                  CHECK(gradcheck(f, x, w, bias));
+                  if (trial < 4) CHECK(gradcheck_second_order(f, x, w, bias));
+                });
 }
 
 TEST_CASE("conv2d: the two gradient operations are differentiable themselves") {
@@ -165,6 +170,7 @@ TEST_CASE("conv2d: errors name operation, shapes and rule") {
   const auto zeros = [&](const Shape& shape) { return tape.variable(Tensor64::zeros(shape)); };
   CHECK_THROWS_WITH_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 3, 2}), {}, -0.1),
                        "conv2d: slope is -0.1; it must be finite and not negative", Error);
+  CHECK_THROWS_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 3, 2}), {}, std::nan("")), Error);
   CHECK_THROWS_WITH_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 4, 2})),
                        doctest::Contains("conv2d: x is [1, 5, 5, 3], w is [3, 3, 4, 2]"), Error);
   CHECK_THROWS_WITH_AS(conv2d(zeros({1, 5, 5, 3}), zeros({3, 3, 3, 2}), zeros({3})),
