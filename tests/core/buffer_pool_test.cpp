@@ -45,6 +45,27 @@ TEST_CASE("poisoned buffers hold NaN until they are written") {
   for (double value : y.values()) CHECK(std::isnan(value));
 }
 
+TEST_CASE("a large tensor takes the memory of one up to twice as large, a small one does not") {
+  const auto place_of_next = [](Index size,
+                                Index next) {  // whether the next tensor lies where the first one did
+    release_unused_memory();
+    const float* place = nullptr;
+    {
+      const Tensor first = Tensor::zeros({size});
+      place = first.data();
+    }
+    const Tensor other = Tensor::zeros({next});
+    return other.data() == place;
+  };
+  if (BufferPool::instance().frees_for_real()) return;
+  const Index mega = 1 << 20;
+  CHECK(place_of_next(2 * mega, 2 * mega));
+  CHECK(place_of_next(2 * mega, mega + mega / 4));
+  CHECK_FALSE(place_of_next(2 * mega, mega / 2 + mega / 8));
+  CHECK_FALSE(place_of_next(2 * mega, 3 * mega));
+  CHECK_FALSE(place_of_next(2000, 1500));
+}
+
 TEST_CASE("unused memory can be given back, and the pool goes on") {
   Tensor kept = Tensor::full({1000}, 3);
   { const Tensor dropped = Tensor::zeros({5000}); }

@@ -82,18 +82,21 @@ class BufferPool {
 
   /// Returns all unused buffers to the system.
   void release_unused() {
-    const std::lock_guard lock(lock_);
-    for (BufferHead*& list : free_)
-      while (list != nullptr) std::free(std::exchange(list, list->next));
+    {
+      const std::lock_guard lock(lock_);
+      for (BufferHead*& list : free_)
+        while (list != nullptr) std::free(std::exchange(list, list->next));
+    }
 #if defined(__GLIBC__)
     malloc_trim(0);  // free() keeps what it believes to need again
 #endif
   }
 
   /// Tests: fill every new buffer with NaN bytes, so that an element nobody wrote shows.
-  void set_poison(bool on) {
-    poison_.store(on, std::memory_order_relaxed);
-  }
+  void set_poison(bool on) { poison_.store(on, std::memory_order_relaxed); }
+
+  /// Whether nothing is kept, because a memory checker watches.
+  bool frees_for_real() const { return frees_for_real_; }
 
   /// Bytes of a size class: 64 * 2^(c/4) * (1 + (c%4)/4).
   static std::size_t class_bytes(int size_class) {
