@@ -27,9 +27,11 @@ class WeightGradient {
         dy_step_(round_up(g.out, kernels_.column_step)),
         chunks_(divide_up(rows_, 16 * kernels_.rows)),
         by_pixel_(g.out_width < 8 && g.n >= 4 * g.out_width),
-        all_runs_(by_pixel_ ? g.out_height * g.out_width : g.n * g.out_height) {
-    const Index run_bytes =
-        (by_pixel_ ? g.n : g.out_width) * (g.stride * g.in + dy_step_) * static_cast<Index>(sizeof(T));
+        all_runs_(by_pixel_ ? g.out_height * g.out_width : g.n * g.out_height),
+        run_length_(by_pixel_ ? g.n : g.out_width),
+        x_run_step_(by_pixel_ ? g.height * x_width_ * g.in : g.stride * g.in),
+        dy_run_step_(by_pixel_ ? g.out_height * g.out_width * dy_step_ : dy_step_) {
+    const Index run_bytes = run_length_ * (g.stride * g.in + dy_step_) * static_cast<Index>(sizeof(T));
     block_runs_ = std::max<Index>(1, 300'000 / std::max<Index>(run_bytes, 1));
     const Index items = g.kernel_height * chunks_, size = g.kernel_height * g.kernel_width * g.in * g.out;
     const Index most = std::max<Index>(1, std::min(all_runs_ / 8, (Index{1} << 22) / size));
@@ -83,8 +85,7 @@ class WeightGradient {
   /// Rows [row_begin, row_end) of the taps of one kernel row, summed over the runs [begin, end).
   void compute(Index kernel_row, Index row_begin, Index row_end, Index begin, Index end, ProductRun* runs,
                T* sums) const {
-    const Index x_image = g_.height * x_width_ * g_.in, dy_image = g_.out_height * g_.out_width * dy_step_;
-    const Index taps = merged_ ? 1 : g_.kernel_width, steps = block_runs_ * (by_pixel_ ? g_.n : g_.out_width);
+    const Index taps = merged_ ? 1 : g_.kernel_width, steps = block_runs_ * run_length_;
     const Index tiles =
         taps * divide_up(row_end - row_begin, kernels_.rows) * divide_up(g_.out, kernels_.columns);
     for (bool accumulate = false; !accumulate || begin < end; accumulate = true, begin += block_runs_) {
@@ -97,56 +98,42 @@ class WeightGradient {
         const Index run_count = by_pixel_ ? list_pixels(kernel_row, tap, begin, block_end, runs)
                                           : list_lines(kernel_row, tap, begin, block_end, runs);
         T* const c = sums + ((kernel_row * g_.kernel_width + tap) * g_.in) * g_.out;
-        for (Index i = row_begin, height; i < row_end; i += height) {
-          height = tile_height(row_end - i);
+        for (Index i = row_begin; i < row_end; i += kernels_.rows)
           for (Index j = 0; j < g_.out; j += kernels_.columns) {
             ProductTile<T> tile{.a = x_ + i,
-                                .a_step = by_pixel_ ? x_image : g_.stride * g_.in,
+                                .a_step = x_run_step_,
                                 .b = dy_ + j,
-                                .b_step = by_pixel_ ? dy_image : dy_step_,
+                                .b_step = dy_run_step_,
                                 .b_unit = dy_step_,
                                 .runs = runs,
                                 .run_count = run_count,
                                 .c = c + i * g_.out + j,
                                 .c_row_step = g_.out,
-                                .rows = height,
+                                .rows = std::min(kernels_.rows, row_end - i),
                                 .columns = std::min(kernels_.columns, g_.out - j),
                                 .accumulate = accumulate};
             next_x.share(tile);
             next_dy.share(tile);
             kernels_.tile(tile);
           }
-        }
       }
     }
   }
 
-  /// What the runs [begin, end) read.
+  /// What the runs [begin, end) read of dy.
   ProductLookahead<T> dy_of(Index begin, Index end) const {
-    if (by_pixel_)
-      return {dy_ + begin * dy_step_, g_.n, (end - begin) * dy_step_,
-              g_.out_height * g_.out_width * dy_step_};
-    return {dy_ + begin * g_.out_width * dy_step_, end - begin, g_.out_width * dy_step_,
-            g_.out_width * dy_step_};
+    if (by_pixel_) return {dy_ + begin * dy_step_, g_.n, (end - begin) * dy_step_, dy_run_step_};
+    const Index line = g_.out_width * dy_step_;
+    return {dy_ + begin * line, end - begin, line, line};
   }
-  /// The same of x, as far as runs follow each other evenly.
+  /// And of x, as far as runs follow each other evenly: not where a row of pixels or an image ends.
   ProductLookahead<T> x_of(Index kernel_row, Index begin, Index end) const {
-    if (by_pixel_) {
-      const Index y = std::max<Index>(0, begin / g_.out_width * g_.stride + kernel_row - g_.padding);
-      return {x_ + x_offset(y, begin % g_.out_width * g_.stride), g_.n, (end - begin) * g_.stride * g_.in,
-              g_.height * x_width_ * g_.in};
-    }
-    const Index y = begin / g_.out_height * g_.height +
-                    std::max<Index>(0, begin % g_.out_height * g_.stride + kernel_row - g_.padding);
-    return {x_ + x_offset(y, 0), end - begin, g_.width * g_.in, g_.stride * x_width_ * g_.in};
-  }
-
-  /// Rows of the next tile, `left` being left: rather two tiles of two thirds than a full one and a third,
-  /// which has too few sums to keep the multiply-adds busy.
-  Index tile_height(Index left) const {
-    const Index third = kernels_.row_step;
-    return left > kernels_.rows && left <= kernels_.rows + third && third > 1 ? 2 * third
-                                                                              : std::min(kernels_.rows, left);
+    const auto row = [&](Index p) { return std::max<Index>(0, p * g_.stride + kernel_row - g_.padding); };
+    if (by_pixel_)
+      return {x_ + x_offset(row(begin / g_.out_width), begin % g_.out_width * g_.stride), g_.n,
+              (end - begin) * g_.stride * g_.in, x_run_step_};
+    return {x_ + x_offset(begin / g_.out_height * g_.height + row(begin % g_.out_height), 0), end - begin,
+            g_.width * g_.in, g_.stride * x_width_ * g_.in};
   }
 
   /// Where x holds pixel (y, x) of the first image.
@@ -195,7 +182,7 @@ class WeightGradient {
   bool merged_;
   Index margin_, x_width_, rows_, dy_step_, chunks_;
   bool by_pixel_;
-  Index all_runs_;
+  Index all_runs_, run_length_, x_run_step_, dy_run_step_;  // steps from one k of a run to the next
   Index block_runs_ = 1, parts_ = 1;
   const T *x_ = nullptr, *dy_ = nullptr;
 };

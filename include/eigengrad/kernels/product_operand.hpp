@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 
 #include "eigengrad/kernels/simd.hpp"
 
@@ -37,9 +36,11 @@ class ProductLookahead {
   Index plan(Index tiles, Index steps) {
     const Index lines = length_ * static_cast<Index>(sizeof(T)) / 64 + 1;
     rows_of_tile_ = std::max<Index>(1, steps / 2 / lines);
-    tiles_before_ = std::max<Index>(0, tiles - divide_up(rows_, rows_of_tile_));
+    tiles_before_ = std::max<Index>(0, tiles - this->tiles());
     return tiles_before_;
   }
+  /// Tiles that it still needs.
+  Index tiles() const { return divide_up(std::max<Index>(0, rows_), rows_of_tile_); }
   /// Gives the next tile its share.
   void share(ProductTile<T>& tile) {
     if (--tiles_before_ >= 0 || rows_ <= 0) return;
@@ -87,6 +88,11 @@ struct ProductOperand {
                         panels + (panel - first) * block + begin * panel_width(panel));
     }
   }
+  /// What pack reads for steps [k, k + count).
+  ProductLookahead<T> lookahead(Index first, Index last, Index k, Index count) const {
+    return k_major ? ProductLookahead<T>(data + k * stride + first, count, last - first, stride)
+                   : ProductLookahead<T>(data + first * stride + k, last - first, count, stride);
+  }
 };
 
 /// A block of an operand that is packed while tiles before it are computed. Where rows lie side by side in
@@ -106,37 +112,24 @@ class PackAhead {
         block_(block),
         panels_(panels) {}
 
-  /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k: what comes too early is gone when
-  /// it is needed.
+  /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k, like a ProductLookahead.
   void plan(Index tiles, Index steps) {
     if (block_ == 0) return;
-    const Index columns = last_ - first_, line = 64 / static_cast<Index>(sizeof(T)),
-                lines = divide_up(steps, 2);
-    Index tiles_of_chunk = 1;
-    if (operand_->k_major) {
-      chunk_ = rows_of_tile_ = std::max<Index>(1, lines / (columns / line + 1));
-    } else {
-      chunk_ = block_;
-      rows_of_tile_ = std::max<Index>(1, lines / (chunk_ / line + 1));
-      tiles_of_chunk = divide_up(columns, rows_of_tile_);
-    }
-    tiles_before_ = std::max<Index>(0, tiles - divide_up(block_, chunk_) * tiles_of_chunk);
+    steps_ = steps;
+    const Index line = 64 / static_cast<Index>(sizeof(T));  // values
+    chunk_ =
+        operand_->k_major ? std::max<Index>(1, divide_up(steps, 2) / ((last_ - first_) / line + 1)) : block_;
+    fetch_chunk();
+    tiles_before_ = std::max<Index>(0, tiles - divide_up(block_, chunk_) * fetched_.tiles());
   }
   /// Before a tile is computed: packs what has come, and lets the tile bring in more.
   void before(ProductTile<T>& tile) {
     if (--tiles_before_ >= 0 || packed_ == block_) return;
-    const Index rows = operand_->k_major ? length() : last_ - first_;
-    if (row_ >= rows) {
+    if (fetched_.tiles() == 0) {
       pack(length());
-      row_ = 0;
-      if (packed_ == block_) return;
+      fetch_chunk();
     }
-    const Index stride = operand_->stride, k = k_ + packed_;
-    tile.ahead =
-        operand_->data + (operand_->k_major ? (k + row_) * stride + first_ : (first_ + row_) * stride + k);
-    tile.ahead_length = operand_->k_major ? last_ - first_ : length();
-    tile.ahead_stride = stride;
-    row_ += rows_of_tile_;
+    fetched_.share(tile);
   }
   /// After the last tile: packs what is left.
   void finish() {
@@ -145,6 +138,10 @@ class PackAhead {
 
  private:
   Index length() const { return std::min(chunk_, block_ - packed_); }
+  void fetch_chunk() {
+    fetched_ = operand_->lookahead(first_, last_, k_ + packed_, length());
+    fetched_.plan(0, steps_);
+  }
   void pack(Index count) {
     operand_->pack(*kernels_, first_, last_, k_, block_, packed_, count, panels_);
     packed_ += count;
@@ -154,8 +151,8 @@ class PackAhead {
   const ProductOperand<T>* operand_ = nullptr;
   Index first_ = 0, last_ = 0, k_ = 0, block_ = 0;
   T* panels_ = nullptr;
-  Index packed_ = 0, row_ = 0;
-  Index chunk_ = 1, rows_of_tile_ = 1, tiles_before_ = 0;
+  ProductLookahead<T> fetched_;  // the chunk that comes after what is packed
+  Index packed_ = 0, chunk_ = 1, steps_ = 1, tiles_before_ = 0;
 };
 
 }  // namespace eigengrad::kernels::detail
