@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The program from outside: a resumed run continues bit for bit, Ctrl-C saves, rubbish gives a clear error and harms nothing.
-#   infogan_program_test.sh PROGRAM FOLDER
+#   infogan_program_test.sh PROGRAM FOLDER [no-memory-limit]
+# A sanitizer takes memory of its own: no-memory-limit leaves out how much training takes.
 set -euo pipefail
 program=$1
 folder=$2
@@ -37,7 +38,7 @@ diff <(sed 's/"images_per_second":[^,]*,//' whole/metrics.jsonl) <(sed 's/"image
   >/dev/null || fail "the metrics of the resumed run differ"
 
 # With the default network and 60,000 images training takes at most 350 MB, at the end of an epoch too.
-python3 - "$program" <<'END' || fail "training takes too much memory"
+[ "${3:-}" = no-memory-limit ] || python3 - "$program" <<'END' || fail "training takes too much memory"
 import os, resource, struct, subprocess, sys
 def write(part, count):
     with open(f'large/{part}-images-idx3-ubyte', 'wb') as file:
