@@ -33,7 +33,7 @@ struct LogSumExp {
 template <class T, class Isa>
 LogSumExp<T> log_sum_exp(Isa isa, const T* x, Index n) {
   const T largest = reduce_run(isa, op::Maximum{}, x, n);
-  return {largest, std::log(sum_exp_row(isa, x, n, largest))};
+  return {largest, std::log(exp_row(isa, x, n, largest, static_cast<T*>(nullptr)))};
 }
 
 template <class T>
@@ -58,8 +58,7 @@ BasicTensor<T> softmax(const BasicTensor<T>& x) {
   detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
     const T* const from = x.data() + row * n;
     T* const result = to + row * n;
-    const T sum = exp_row(isa, from, n, reduce_run(isa, op::Maximum{}, from, n), result);
-    binary_block(isa, op::Divide{}, result, 1, &sum, 0, result, n);
+    divide_row(isa, result, n, exp_row(isa, from, n, reduce_run(isa, op::Maximum{}, from, n), result));
   });
   return y;
 }

@@ -148,17 +148,17 @@ template <class T>
 // nothing cancels.
 template <class T>
 [[gnu::always_inline]] inline Vector<T> apply(op::BernoulliLogProb, Vector<T> l, Vector<T> x) {
-  return (l < T(0) ? x : x - T(1)) * l - log1p_unit<T>(vector_exp<T>(-absolute<T>(l)));
+  return (l < T(0) ? x : x - T(1)) * l - log1p_unit<T>(exp_of_minus<T>(absolute<T>(l)));
 }
 template <class T>
 [[gnu::always_inline]] inline Vector<T> apply(op::BernoulliScore, Vector<T> l, Vector<T> x) {
-  const Vector<T> e = vector_exp<T>(-absolute<T>(l));
-  return (l < T(0) ? x - (T(1) - x) * e : x * e - (T(1) - x)) / (T(1) + e);
+  const Vector<T> e = exp_of_minus<T>(absolute<T>(l));
+  return quotient<T>(l < T(0) ? x - (T(1) - x) * e : x * e - (T(1) - x), T(1) + e);
 }
 template <class T>
 [[gnu::always_inline]] inline Vector<T> apply(op::BernoulliEntropy, Vector<T> l) {
-  const Vector<T> magnitude = absolute<T>(l), e = vector_exp<T>(-magnitude);
-  return log1p_unit<T>(e) + magnitude * (e / (T(1) + e));
+  const Vector<T> magnitude = absolute<T>(l), e = exp_of_minus<T>(magnitude);
+  return log1p_unit<T>(e) + magnitude * quotient<T>(e, T(1) + e);
 }
 
 template <bool streaming, class Op, class T>

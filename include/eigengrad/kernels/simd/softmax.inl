@@ -1,25 +1,32 @@
 // Softmax over one contiguous row.
 
-// y = exp(x - shift); returns the sum of y.
+// The sum of exp(x - shift), which is kept as y unless y is null.
 template <class T>
-inline T exp_row(Isa isa, const T* x, Index n, T shift, T* y) {
+inline T exp_row(Isa, const T* x, Index n, T shift, T* y) {
+  Vector<T> sum = {};
+  T rest = 0;
   Index i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) store(y + i, vector_exp<T>(load(x + i) - shift));
-  if (i < n) store_part(y + i, vector_exp<T>(load_part(x + i, n - i) - shift), n - i);
-  return reduce_run(isa, op::Add{}, y, n);
+  for (; i + lanes<T> <= n; i += lanes<T>) {
+    const Vector<T> e = vector_exp<T>(load(x + i) - shift);
+    sum += e;
+    if (y != nullptr) store(y + i, e);
+  }
+  if (i < n) {
+    alignas(vector_bytes) T part[lanes<T>];
+    store(part, vector_exp<T>(load_part(x + i, n - i) - shift));
+    for (Index j = 0; j < n - i; ++j) rest += part[j];
+    if (y != nullptr)
+      for (Index j = 0; j < n - i; ++j) y[i + j] = part[j];
+  }
+  return reduce_lanes<op::Add, T>(op::Add{}, sum) + rest;
 }
 
-// sum of exp(x - shift)
+// y = y / divisor
 template <class T>
-inline T sum_exp_row(Isa, const T* x, Index n, T shift) {
-  Vector<T> sum = {};
+inline void divide_row(Isa, T* y, Index n, T divisor) {
   Index i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) sum += vector_exp<T>(load(x + i) - shift);
-  T part[lanes<T>] = {};
-  if (i < n) store_part(part, vector_exp<T>(load_part(x + i, n - i) - shift), n - i);
-  T total = 0;
-  for (int lane = 0; lane < lanes<T>; ++lane) total += static_cast<T>(sum[lane]) + part[lane];
-  return total;
+  for (; i + lanes<T> <= n; i += lanes<T>) store(y + i, quotient<T>(load(y + i), broadcast(divisor)));
+  if (i < n) store_part(y + i, quotient<T>(load_part(y + i, n - i), broadcast(divisor)), n - i);
 }
 
 // sum of a b
