@@ -11,7 +11,9 @@ namespace eigengrad::kernels::detail {
 template <class T>
 void multiply_vector(const ProductOperand<T>& w, const T* v, Index k, const T* bias, Index bias_step, T* y) {
   const double work = static_cast<double>(w.extent) * static_cast<double>(k) / 4;
-  parallel_blocks(w.extent, w.k_major ? 512 : 64, work, [=](Index begin, Index end) {
+  // Long stretches of rows for each thread: memory is read in the order in which it lies.
+  const Index stretch = std::clamp<Index>(round_up(divide_up(w.extent, thread_count()), 64), 256, 2048);
+  parallel_blocks(w.extent, w.k_major ? stretch : 64, work, [=](Index begin, Index end) {
     dispatch([&](auto isa) {
       if (w.k_major)
         matrix_vector_columns(isa, w.data + begin, w.stride, end - begin, v, k, y + begin);

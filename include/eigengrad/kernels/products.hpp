@@ -1,5 +1,5 @@
-/// Matrix products. One operand is packed whole and shared by all threads; the other is cut into tiles, one
-/// task each, which a task packs block by block just before use. Every element is packed once.
+/// Matrix products. One operand is packed whole and shared by all threads, or, where it is small, packed by each
+/// for itself; the other is cut into tiles, one task each, which a task packs block by block just before use.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,7 @@ struct ProductPlan {
     // Panels that make up a quarter of the second-level cache.
     const Index widest = std::max<Index>(1, (256 << 10) / static_cast<Index>(sizeof(T)) / depth / width);
     const Index panels = std::max<Index>(1, divide_up(cut, width));
-    parts = panels >= 16 ? 1 : std::clamp<Index>(std::min(divide_up(16, panels), k_blocks / 2), 1, 16);
+    parts = panels >= 16 ? 1 : std::clamp<Index>(std::min(divide_up(16, panels), k_blocks), 1, 16);
     const Index threads = threads_for(std::max<Index>(2, panels * parts), work);
     tile = width * best_tile(panels, widest, divide_up(threads, parts));
     tiles = divide_up(cut, tile);
@@ -62,30 +62,34 @@ class Product {
         a_shared_(a.extent <= b.extent),
         shared_(a_shared_ ? a_ : b_),
         cut_(a_shared_ ? b_ : a_),
-        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 4),
+        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8),
         plan_(cut_, k, kernels_.depth, work_) {}
 
   void run(const T* bias, T* c) {
     if (is_small()) return run_small(bias, c);
     const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
     const int threads = threads_for(tasks, work_);
-    BasicTensor<T> shared = BasicTensor<T>::uninitialized({shared_.padded() * k_});
+    const bool packs_together = threads > 1 && plan_.tiles > 1 && shared_size() > own_shared_size;
+    BasicTensor<T> shared =
+        BasicTensor<T>::uninitialized({(packs_together ? 1 : threads) * shared_size()});
     BasicTensor<T> scratch = BasicTensor<T>::uninitialized({2 * threads * packed_size()});
     BasicTensor<T> partial = BasicTensor<T>::uninitialized({plan_.parts > 1 ? plan_.parts * size : 0});
     std::vector<Worker, PoolAllocator<Worker>> workers(static_cast<std::size_t>(threads));
     for (Worker& worker : workers) {
       const Index thread = &worker - workers.data();
       worker.panels = scratch.mutable_data() + thread * 2 * packed_size();
+      worker.shared = shared.mutable_data() + (packs_together ? 0 : thread * shared_size());
+      worker.has_shared = packs_together;
       worker.share_end = eigengrad::detail::share_begin(tasks, thread + 1, threads);
     }
     T* const sums = plan_.parts > 1 ? partial.mutable_data() : c;
 
-    pack_shared(shared.mutable_data());
+    if (packs_together) pack_shared(shared.mutable_data());
     parallel_for(tasks, work_, [&](Index task, int thread) {
       const Index part = task / plan_.tiles;
       for (Index block = plan_.part_begin(part); block < plan_.part_begin(part + 1); ++block)
-        compute_block(workers[static_cast<std::size_t>(thread)], {task, block}, shared.data(),
-                      sums + part * size, plan_.parts > 1 ? nullptr : bias);
+        compute_block(workers[static_cast<std::size_t>(thread)], {task, block}, sums + part * size,
+                      plan_.parts > 1 ? nullptr : bias);
     });
     if (plan_.parts > 1) add_parts(sums, size, bias, c);
   }
@@ -101,10 +105,14 @@ class Product {
     T* panels = nullptr;
     Index used = 0;
     Block ready;          // what is packed in the buffer that is not in use
+    T* shared = nullptr;  // panels of the shared operand, its own or everybody's
+    bool has_shared = false;
     Index share_end = 0;  // of the tasks that it most likely runs
   };
 
-  static constexpr Index small_panels = 4096;  // values of both operands together: they stay on the stack
+  static constexpr Index small_panels = 8192;  // values of both operands together: they stay on the stack
+  /// A thread waits longer for what another one has packed, line by line, than it takes to pack as much itself.
+  static constexpr Index own_shared_size = 1 << 16;
 
   bool is_small() const {
     return plan_.k_blocks == 1 && (a_.padded() + b_.padded()) * k_ <= small_panels &&
@@ -121,8 +129,23 @@ class Product {
   }
 
   Index packed_size() const { return round_up(plan_.tile, cut_.step) * plan_.k_block; }
+  /// Panels of the shared operand; a block at a time where no other task needs it again.
+  Index shared_size() const { return shared_.padded() * (plan_.tiles == 1 ? plan_.k_block : k_); }
 
-  void compute_block(Worker& worker, Block block, const T* shared, T* c, const T* bias) const {
+  /// The shared operand's panels of a block of k.
+  const T* shared_panels(Worker& worker, Index block) const {
+    if (plan_.tiles == 1) {
+      pack_shared(block, 0, shared_.extent, worker.shared);
+      return worker.shared;
+    }
+    if (!worker.has_shared)
+      for (Index each = 0; each < plan_.k_blocks; ++each)
+        pack_shared(each, 0, shared_.extent, worker.shared + each * plan_.k_block * shared_.padded());
+    worker.has_shared = true;
+    return worker.shared + block * plan_.k_block * shared_.padded();
+  }
+
+  void compute_block(Worker& worker, Block block, T* c, const T* bias) const {
     const bool first_block = block.block == plan_.part_begin(block.task / plan_.tiles);
     if (worker.ready == block)
       worker.used = 1 - worker.used;
@@ -131,9 +154,8 @@ class Product {
     const Block next = after(block);
     const bool goes_on = next.task == block.task || next.task < worker.share_end;
     worker.ready = goes_on ? next : Block{};
-    const Index k = block.block * plan_.k_block;
-    multiply(shared + k * shared_.padded(), worker.panels + worker.used * packed_size(), begin_of(block),
-             end_of(block), length_of(block), c, bias, !first_block,
+    multiply(shared_panels(worker, block.block), worker.panels + worker.used * packed_size(),
+             begin_of(block), end_of(block), length_of(block), c, bias, !first_block,
              goes_on ? pack_into(worker.panels + (1 - worker.used) * packed_size(), next) : PackAhead<T>());
   }
 
@@ -164,12 +186,17 @@ class Product {
     return block;
   }
 
+  /// Rows or columns [first, last) of a block of k of the shared operand.
+  void pack_shared(Index block, Index first, Index last, T* panels) const {
+    const Index count = block_length(block);
+    shared_.pack(kernels_, first, last, block * plan_.k_block, count, 0, count, panels + first * count);
+  }
   void pack_shared(T* panels) const {
     const Index chunk = 4 * shared_.width, chunks = divide_up(shared_.extent, chunk);
     parallel_for(plan_.k_blocks * chunks, work_, [&](Index task) {
-      const Index k = task / chunks * plan_.k_block, count = block_length(task / chunks);
-      const Index first = task % chunks * chunk, last = std::min(first + chunk, shared_.extent);
-      shared_.pack(kernels_, first, last, k, count, 0, count, panels + k * shared_.padded() + first * count);
+      const Index block = task / chunks, first = task % chunks * chunk;
+      pack_shared(block, first, std::min(first + chunk, shared_.extent),
+                  panels + block * plan_.k_block * shared_.padded());
     });
   }
 

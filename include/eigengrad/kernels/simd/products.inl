@@ -10,9 +10,33 @@ inline constexpr int tile_vectors = vector_bytes == 16 ? 6 : 2;
 inline constexpr int tile_depth = vector_bytes == 32 ? 1024 : 2048;
 inline constexpr int tile_unroll = vector_bytes == 16 ? 1 : 2;  // steps of k
 
-// C rows and columns that do not fill the register tile, or are not contiguous.
+// C rows and columns that do not fill the register tile.
 template <int height, int vectors, class T>
 void store_tile_edge(const ProductTile<T>& tile, const Vector<T> (&sum)[height][vectors]) {
+  const Vector<T> slope = broadcast(tile.slope);
+  for (Index i = 0; i < tile.rows; ++i)
+    for (Index j = 0; j < vectors && j * lanes<T> < tile.columns; ++j) {
+      const Index count = tile.columns - j * lanes<T>;
+      const bool is_whole = count >= lanes<T>;
+      T* const c = tile.c + i * tile.c_row_step + j * lanes<T>;
+      Vector<T> z = sum[i][j];
+      if (tile.accumulate)
+        z += is_whole ? load<T>(c) : load_part<T>(c, count);
+      else if (tile.bias != nullptr && tile.bias_by_row)
+        z += tile.bias[i];
+      else if (tile.bias != nullptr)
+        z += is_whole ? load(tile.bias + j * lanes<T>) : load_part(tile.bias + j * lanes<T>, count);
+      z = z < Vector<T>{} ? slope * z : z;
+      if (is_whole)
+        store(c, z);
+      else
+        store_part(c, z, count);
+    }
+}
+
+// C rows that are not contiguous.
+template <int height, int vectors, class T>
+void store_tile_scattered(const ProductTile<T>& tile, const Vector<T> (&sum)[height][vectors]) {
   const T* value = reinterpret_cast<const T*>(&sum);
   for (Index i = 0; i < tile.rows; ++i, value += vectors * lanes<T>)
     for (Index j = 0; j < tile.columns; ++j) {
@@ -111,7 +135,10 @@ template <int height, int vectors, class T>
     for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) copy[i][j] = sum[i][j];
-    store_tile_edge<height, vectors, T>(tile, copy);
+    if (tile.c_column_step == 1)
+      store_tile_edge<height, vectors, T>(tile, copy);
+    else
+      store_tile_scattered<height, vectors, T>(tile, copy);
     return;
   }
   Vector<T> offset[vectors];
@@ -217,25 +244,25 @@ void pack_rows(const T* const* rows, Index width, Index count, T* panel) {
   Index k = 0;
   if constexpr (n >= 8)
     if (width == n / 2) k = pack_half_rows(rows, count, panel);
-  for (; k + n <= count; k += n)
+  for (; k < count; k += n) {
+    const Index steps = count - k < n ? count - k : n;
     for (Index first = (width - 1) / n * n; first >= 0; first -= n) {
       Vector<T> block[n];
 #pragma GCC unroll 16
       for (int i = 0; i < n; ++i) {
         const T* row = first + i < width ? rows[first + i] : nullptr;
-        block[i] = row != nullptr ? load(row + k) : Vector<T>{};
+        block[i] = row == nullptr ? Vector<T>{} : steps == n ? load(row + k) : load_part(row + k, steps);
       }
       transpose<n, T>(block);
       T* to = panel + k * width + first;
 #pragma GCC unroll 16
-      for (int i = 0; i < n; ++i, to += width)
+      for (int i = 0; i < n && to < end; ++i, to += width)
         if (to + n <= end) [[likely]]
           store(to, block[i]);
         else
           store_part(to, block[i], end - to);
     }
-  for (; k < count; ++k)
-    for (Index i = 0; i < width; ++i) panel[k * width + i] = rows[i] != nullptr ? rows[i][k] : T{};
+  }
 }
 
 // One step of k of one panel. Runs over into the next step like pack_rows.

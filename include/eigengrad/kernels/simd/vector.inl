@@ -55,11 +55,40 @@ template <class T>
   return value - Vector<T>{};  // x - 0 is x, also for -0, so that nothing is computed
 }
 
-// The first `count` values, 0 < count < lanes, the rest zero. A single one, as in scalars, without a detour
-// through memory.
+// Lanes that are left out of a part of a vector: AVX-512 has masks of a bit, AVX2 of a sign for each lane.
+template <class T>
+[[gnu::always_inline]] inline auto part_mask(Index count) {
+  if constexpr (vector_bytes == 64) {
+    return static_cast<std::conditional_t<sizeof(T) == 4, std::uint16_t, std::uint8_t>>((1u << count) - 1);
+  } else {
+    using Lane = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    decltype(Vector<T>{} < Vector<T>{}) lane;
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes<T>; ++i) lane[i] = i;
+    return lane < static_cast<Lane>(count);
+  }
+}
+
+// The first `count` values, 0 < count < lanes, the rest zero.
 template <class T>
 [[gnu::always_inline]] inline Vector<T> load_part(const T* from, Index count) {
-  if (lanes<T> == 2 || count == 1) return Vector<T>{from[0]};
+#if defined(__x86_64__)
+  if constexpr (vector_bytes > 16) {
+    constexpr bool is_float = sizeof(T) == 4;
+    const auto& source = *reinterpret_cast<const typename VectorOf<T>::unaligned*>(from);
+    Vector<T> part;
+    if constexpr (vector_bytes == 64 && is_float)
+      asm("vmovups %1, %0%{%2%}%{z%}" : "=v"(part) : "m"(source), "Yk"(part_mask<T>(count)));
+    else if constexpr (vector_bytes == 64)
+      asm("vmovupd %1, %0%{%2%}%{z%}" : "=v"(part) : "m"(source), "Yk"(part_mask<T>(count)));
+    else if constexpr (is_float)
+      asm("vmaskmovps %1, %2, %0" : "=x"(part) : "m"(source), "x"(part_mask<T>(count)));
+    else
+      asm("vmaskmovpd %1, %2, %0" : "=x"(part) : "m"(source), "x"(part_mask<T>(count)));
+    return part;
+  }
+#endif
+  if (lanes<T> == 2 || count == 1) return Vector<T>{from[0]};  // without a detour through memory
   alignas(vector_bytes) T part[lanes<T>] = {};
   __builtin_memcpy(part, from, static_cast<std::size_t>(count) * sizeof(T));
   return load(part);
@@ -67,6 +96,21 @@ template <class T>
 
 template <class T>
 [[gnu::always_inline]] inline void store_part(T* to, Vector<T> value, Index count) {
+#if defined(__x86_64__)
+  if constexpr (vector_bytes > 16) {
+    constexpr bool is_float = sizeof(T) == 4;
+    auto& target = *reinterpret_cast<typename VectorOf<T>::unaligned*>(to);
+    if constexpr (vector_bytes == 64 && is_float)
+      asm("vmovups %1, %0%{%2%}" : "+m"(target) : "v"(value), "Yk"(part_mask<T>(count)));
+    else if constexpr (vector_bytes == 64)
+      asm("vmovupd %1, %0%{%2%}" : "+m"(target) : "v"(value), "Yk"(part_mask<T>(count)));
+    else if constexpr (is_float)
+      asm("vmaskmovps %1, %2, %0" : "+m"(target) : "x"(value), "x"(part_mask<T>(count)));
+    else
+      asm("vmaskmovpd %1, %2, %0" : "+m"(target) : "x"(value), "x"(part_mask<T>(count)));
+    return;
+  }
+#endif
   if (lanes<T> == 2 || count == 1) {
     to[0] = value[0];
     return;
