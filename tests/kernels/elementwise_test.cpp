@@ -1,5 +1,12 @@
 #include "eigengrad/kernels/elementwise.hpp"
 
+#include <cstddef>
+
+#if defined(__linux__)
+#  include <sys/mman.h>
+#  include <unistd.h>
+#endif
+
 #include "eigengrad/core/random.hpp"
 #include "eigengrad/kernels/layout.hpp"
 #include "kernels/kernel_test.hpp"
@@ -241,6 +248,33 @@ TEST_CASE_TEMPLATE("results too large for the caches are those of their parts", 
   }
   CHECK(wrong == 0);
 }
+
+#if defined(__linux__)
+TEST_CASE_TEMPLATE("the end of a run: nothing behind it is read or written", T, float, double) {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  // A page for x and one for y, each before one that may not be touched.
+  auto* const memory = static_cast<std::byte*>(
+      mmap(nullptr, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  REQUIRE(static_cast<void*>(memory) != MAP_FAILED);
+  REQUIRE(mprotect(memory + page, page, PROT_NONE) == 0);
+  REQUIRE(mprotect(memory + 3 * page, page, PROT_NONE) == 0);
+  for (Index n = 1; n <= 70; ++n) {
+    CAPTURE(n);
+    T* const x = reinterpret_cast<T*>(memory + page) - n;
+    T* const y = reinterpret_cast<T*>(memory + 3 * page) - n;
+    for (Index i = 0; i < n; ++i) x[i] = static_cast<T>(i + 1);
+    kernels::dispatch([&](auto isa) { unary_block(isa, op::Scale{2, 1}, x, y, n); });
+    Index wrong = 0;
+    for (Index i = 0; i < n; ++i) wrong += y[i] != static_cast<T>(2 * i + 3);
+    // And with memory behind it.
+    for (Index i = 0; i < n; ++i) y[i] = -7;
+    kernels::dispatch([&](auto isa) { unary_block(isa, op::Scale{2, 1}, x, y, n / 2); });
+    for (Index i = 0; i < n; ++i) wrong += y[i] != static_cast<T>(i < n / 2 ? 2 * i + 3 : -7);
+    CHECK(wrong == 0);
+  }
+  munmap(memory, 4 * page);
+}
+#endif
 
 TEST_CASE("elementwise: error texts") {
   const Tensor x = Tensor::zeros({2, 3});

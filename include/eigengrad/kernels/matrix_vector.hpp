@@ -1,6 +1,8 @@
 /// Products of a matrix and a vector: the matrix is read once, where it is, and nothing is packed.
 #pragma once
 
+#include <algorithm>
+
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/kernels/product_operand.hpp"
 

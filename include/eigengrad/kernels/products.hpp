@@ -3,52 +3,17 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
 #include "eigengrad/kernels/matrix_vector.hpp"
 #include "eigengrad/kernels/product_operand.hpp"
+#include "eigengrad/kernels/product_plan.hpp"
 
 namespace eigengrad::kernels {
 
 namespace detail {
-
-/// How a product is cut. Blocks of k, each one chain of sums, are added in order; where the result is too
-/// small to occupy the machine, parts of k have partial results. Both follow from the extents alone, so the
-/// bits of the result do. The tiles of the operand that is not shared, one task each, change nothing in any
-/// sum: they may suit the threads.
-struct ProductPlan {
-  Index k_block, k_blocks, tile, tiles, parts;
-
-  template <class T>
-  ProductPlan(const ProductOperand<T>& operand, Index k, Index depth, double work) {
-    const Index cut = operand.extent, width = operand.width;
-    k_block = divide_up(k, std::max<Index>(1, divide_up(k, depth)));
-    k_blocks = std::max<Index>(1, k == 0 ? 1 : divide_up(k, k_block));
-    // Panels that make up a quarter of the second-level cache.
-    const Index widest = std::max<Index>(1, (256 << 10) / static_cast<Index>(sizeof(T)) / depth / width);
-    const Index panels = std::max<Index>(1, divide_up(cut, width));
-    parts = panels >= 16 ? 1 : std::clamp<Index>(std::min(divide_up(16, panels), k_blocks), 1, 16);
-    const Index threads = threads_for(std::max<Index>(2, panels * parts), work);
-    tile = width * best_tile(panels, widest, divide_up(threads, parts));
-    tiles = divide_up(cut, tile);
-  }
-  /// The first block of k of a part.
-  Index part_begin(Index part) const { return k_blocks * part / parts; }
-
- private:
-  /// Panels of a tile, at most `widest`: the longest-working of `threads` has the least to do.
-  static Index best_tile(Index panels, Index widest, Index threads) {
-    Index best = 1, least = std::numeric_limits<Index>::max();
-    for (Index tile = std::min(panels, widest); tile >= 1; --tile) {
-      const Index longest = divide_up(divide_up(panels, tile), threads) * tile;
-      if (longest < least) least = longest, best = tile;
-    }
-    return best;
-  }
-};
 
 /// C = A B + bias, C being the contiguous m by n matrix `c`.
 template <class T>
@@ -110,9 +75,11 @@ class Product {
     Index share_end = 0;  // of the tasks that it most likely runs
   };
 
-  static constexpr Index small_panels = 8192;  // values of both operands together: they stay on the stack
-  /// A thread waits longer for what another one has packed, line by line, than it takes to pack as much itself.
-  static constexpr Index own_shared_size = 1 << 16;
+  /// Values of both operands together that stay on the stack.
+  static constexpr Index small_panels = (32 << 10) / static_cast<Index>(sizeof(T));
+  /// Values of the shared operand up to which a thread packs it for itself: it would wait longer for what
+  /// another one has packed, line by line.
+  static constexpr Index own_shared_size = (256 << 10) / static_cast<Index>(sizeof(T));
 
   bool is_small() const {
     return plan_.k_blocks == 1 && (a_.padded() + b_.padded()) * k_ <= small_panels &&

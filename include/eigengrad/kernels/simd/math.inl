@@ -1,9 +1,5 @@
-// Elementary functions on vectors, branch-free. Reductions are exact, series are cut where the next term is
-// below half an ulp; see the notes at each function. Denormal inputs count as zero (kernels run with
-// denormals flushed).
-
-template <class T>
-using Mask = decltype(Vector<T>{} < Vector<T>{});  // integers of T's width: -1 where true
+// Elementary functions on vectors, branch-free: a reduction of the argument and a polynomial. Denormal numbers
+// count as zero (kernels run with denormals flushed).
 
 template <class T>
 [[gnu::always_inline]] inline Vector<T> as_vector(Mask<T> bits) {

@@ -12,11 +12,9 @@ inline T exp_row(Isa, const T* x, Index n, T shift, T* y) {
     if (y != nullptr) store(y + i, e);
   }
   if (i < n) {
-    alignas(vector_bytes) T part[lanes<T>];
-    store(part, vector_exp<T>(load_part(x + i, n - i) - shift));
-    for (Index j = 0; j < n - i; ++j) rest += part[j];
-    if (y != nullptr)
-      for (Index j = 0; j < n - i; ++j) y[i + j] = part[j];
+    const Vector<T> e = vector_exp<T>(load_part(x + i, n - i) - shift);
+    for (Index j = 0; j < n - i; ++j) rest += e[j];
+    if (y != nullptr) store_part(y + i, e, n - i);
   }
   return reduce_lanes<op::Add, T>(op::Add{}, sum) + rest;
 }

@@ -13,6 +13,10 @@ struct VectorOf {
 template <class T>
 using Vector = typename VectorOf<T>::type;
 
+// Integers of T's width: -1 where a comparison holds.
+template <class T>
+using Mask = decltype(Vector<T>{} < Vector<T>{});
+
 template <class T>
 [[gnu::always_inline]] inline Vector<T> load(const T* from) {
   return *reinterpret_cast<const typename VectorOf<T>::unaligned*>(from);
@@ -55,36 +59,30 @@ template <class T>
   return value - Vector<T>{};  // x - 0 is x, also for -0, so that nothing is computed
 }
 
-// Lanes that are left out of a part of a vector: AVX-512 has masks of a bit, AVX2 of a sign for each lane.
-template <class T>
-[[gnu::always_inline]] inline auto part_mask(Index count) {
+// The first `words` units of 32 bits: AVX-512 wants a bit for each, AVX2 a sign.
+[[gnu::always_inline]] inline auto mask_of_words(Index words) {
   if constexpr (vector_bytes == 64) {
-    return static_cast<std::conditional_t<sizeof(T) == 4, std::uint16_t, std::uint8_t>>((1u << count) - 1);
+    return static_cast<std::uint16_t>((1u << words) - 1);
   } else {
-    using Lane = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-    decltype(Vector<T>{} < Vector<T>{}) lane;
+    Mask<float> word;
 #pragma GCC unroll 16
-    for (int i = 0; i < lanes<T>; ++i) lane[i] = i;
-    return lane < static_cast<Lane>(count);
+    for (int i = 0; i < lanes<float>; ++i) word[i] = i;
+    return word < static_cast<std::int32_t>(words);
   }
 }
 
-// The first `count` values, 0 < count < lanes, the rest zero.
+// The first `count` values, 0 < count < lanes, the rest zero. Nothing behind them is read.
 template <class T>
 [[gnu::always_inline]] inline Vector<T> load_part(const T* from, Index count) {
 #if defined(__x86_64__)
   if constexpr (vector_bytes > 16) {
-    constexpr bool is_float = sizeof(T) == 4;
+    const auto mask = mask_of_words(count * static_cast<Index>(sizeof(T)) / 4);
     const auto& source = *reinterpret_cast<const typename VectorOf<T>::unaligned*>(from);
     Vector<T> part;
-    if constexpr (vector_bytes == 64 && is_float)
-      asm("vmovups %1, %0%{%2%}%{z%}" : "=v"(part) : "m"(source), "Yk"(part_mask<T>(count)));
-    else if constexpr (vector_bytes == 64)
-      asm("vmovupd %1, %0%{%2%}%{z%}" : "=v"(part) : "m"(source), "Yk"(part_mask<T>(count)));
-    else if constexpr (is_float)
-      asm("vmaskmovps %1, %2, %0" : "=x"(part) : "m"(source), "x"(part_mask<T>(count)));
+    if constexpr (vector_bytes == 64)
+      asm("vmovups %1, %0%{%2%}%{z%}" : "=v"(part) : "m"(source), "Yk"(mask));
     else
-      asm("vmaskmovpd %1, %2, %0" : "=x"(part) : "m"(source), "x"(part_mask<T>(count)));
+      asm("vmaskmovps %1, %2, %0" : "=x"(part) : "m"(source), "x"(mask));
     return part;
   }
 #endif
@@ -98,16 +96,12 @@ template <class T>
 [[gnu::always_inline]] inline void store_part(T* to, Vector<T> value, Index count) {
 #if defined(__x86_64__)
   if constexpr (vector_bytes > 16) {
-    constexpr bool is_float = sizeof(T) == 4;
+    const auto mask = mask_of_words(count * static_cast<Index>(sizeof(T)) / 4);
     auto& target = *reinterpret_cast<typename VectorOf<T>::unaligned*>(to);
-    if constexpr (vector_bytes == 64 && is_float)
-      asm("vmovups %1, %0%{%2%}" : "+m"(target) : "v"(value), "Yk"(part_mask<T>(count)));
-    else if constexpr (vector_bytes == 64)
-      asm("vmovupd %1, %0%{%2%}" : "+m"(target) : "v"(value), "Yk"(part_mask<T>(count)));
-    else if constexpr (is_float)
-      asm("vmaskmovps %1, %2, %0" : "+m"(target) : "x"(value), "x"(part_mask<T>(count)));
+    if constexpr (vector_bytes == 64)
+      asm("vmovups %1, %0%{%2%}" : "+m"(target) : "v"(value), "Yk"(mask));
     else
-      asm("vmaskmovpd %1, %2, %0" : "+m"(target) : "x"(value), "x"(part_mask<T>(count)));
+      asm("vmaskmovps %1, %2, %0" : "+m"(target) : "x"(value), "x"(mask));
     return;
   }
 #endif

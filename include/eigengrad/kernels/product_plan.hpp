@@ -1,0 +1,47 @@
+/// How matrix products are cut into blocks, parts and tasks.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+
+#include "eigengrad/core/parallel.hpp"
+#include "eigengrad/kernels/product_operand.hpp"
+
+namespace eigengrad::kernels::detail {
+
+/// How a product is cut. Blocks of k, each one chain of sums, are added in order; where the result is too
+/// small to occupy the machine, parts of k have partial results. Both follow from the extents alone, so the
+/// bits of the result do. The tiles of the operand that is not shared, one task each, change nothing in any
+/// sum: they may suit the threads.
+struct ProductPlan {
+  Index k_block, k_blocks, tile, tiles, parts;
+
+  template <class T>
+  ProductPlan(const ProductOperand<T>& operand, Index k, Index depth, double work) {
+    const Index cut = operand.extent, width = operand.width;
+    k_block = divide_up(k, std::max<Index>(1, divide_up(k, depth)));
+    k_blocks = std::max<Index>(1, k == 0 ? 1 : divide_up(k, k_block));
+    // Panels that make up a quarter of the second-level cache.
+    const Index widest = std::max<Index>(1, (256 << 10) / static_cast<Index>(sizeof(T)) / depth / width);
+    const Index panels = std::max<Index>(1, divide_up(cut, width));
+    parts = panels >= 16 ? 1 : std::clamp<Index>(std::min(divide_up(16, panels), k_blocks), 1, 16);
+    const Index threads = threads_for(std::max<Index>(2, panels * parts), work);
+    tile = width * best_tile(panels, widest, divide_up(threads, parts));
+    tiles = divide_up(cut, tile);
+  }
+  /// The first block of k of a part.
+  Index part_begin(Index part) const { return k_blocks * part / parts; }
+
+ private:
+  /// Panels of a tile, at most `widest`: the longest-working of `threads` has the least to do.
+  static Index best_tile(Index panels, Index widest, Index threads) {
+    Index best = 1, least = std::numeric_limits<Index>::max();
+    for (Index tile = std::min(panels, widest); tile >= 1; --tile) {
+      const Index longest = divide_up(divide_up(panels, tile), threads) * tile;
+      if (longest < least) least = longest, best = tile;
+    }
+    return best;
+  }
+};
+
+}  // namespace eigengrad::kernels::detail
