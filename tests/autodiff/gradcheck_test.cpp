@@ -2,15 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include "double.hpp"
+
 #include <limits>
 #include <string>
 
 using namespace eigengrad;
 
 namespace {
-
-using Tensor64 = BasicTensor<double>;
-using Var64 = BasicVar<double>;
 
 /// y = a b with the gradient of b off by the factor `wrong` in the element `element` (all for -1).
 Var64 product_off_by(Var64 a, Var64 b, double wrong, Index element) {

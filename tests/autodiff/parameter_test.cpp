@@ -3,18 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include "double.hpp"
 #include "eigengrad/ops/arithmetic.hpp"
 
 using namespace eigengrad;
-
-namespace {
-
-using Tensor64 = BasicTensor<double>;
-using Tape64 = BasicTape<double>;
-using Var64 = BasicVar<double>;
-using Parameter64 = BasicParameter<double>;
-
-}  // namespace
 
 TEST_CASE("reading a parameter that changed after it was recorded throws; unread ones do not matter") {
   Tape64 tape;

@@ -2,17 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include "double.hpp"
 #include "eigengrad/autodiff/gradcheck.hpp"
 #include "eigengrad/ops/arithmetic.hpp"
 
 using namespace eigengrad;
 
 namespace {
-
-using Tensor64 = BasicTensor<double>;
-using Tape64 = BasicTape<double>;
-using Var64 = BasicVar<double>;
-using Parameter64 = BasicParameter<double>;
 
 Var64 total(Var64 x) {
   return sum_to(x, {});

@@ -7,15 +7,13 @@
 #include <cmath>
 #include <string>
 
+#include "double.hpp"
 #include "eigengrad/eigengrad.hpp"
 #include "eigengrad/io/safetensors.hpp"
 
 namespace golden {
 
 using namespace eigengrad;
-using Tensor64 = BasicTensor<double>;
-using Tape64 = BasicTape<double>;
-using Var64 = BasicVar<double>;
 
 /// One file of golden values; the names of a case start with its prefix.
 class Golden {

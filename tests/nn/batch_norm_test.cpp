@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "double.hpp"
 #include "eigengrad/core/random.hpp"
 #include "eigengrad/ops/activation.hpp"
 
@@ -11,8 +12,6 @@ using namespace eigengrad;
 
 namespace {
 
-using Tensor64 = BasicTensor<double>;
-using Tape64 = BasicTape<double>;
 using nn::BatchNormMode;
 
 double largest_difference(const Tensor64& a, const Tensor64& b) {

@@ -2,15 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include "double.hpp"
 #include "eigengrad/autodiff/gradcheck.hpp"
 
 using namespace eigengrad;
 
 namespace {
-
-using Tensor64 = BasicTensor<double>;
-using Tape64 = BasicTape<double>;
-using Var64 = BasicVar<double>;
 
 constexpr double epsilon = 1e-5;
 

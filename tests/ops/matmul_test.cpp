@@ -2,15 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include "double.hpp"
 #include "eigengrad/autodiff/gradcheck.hpp"
 
 using namespace eigengrad;
 
 namespace {
-
-using Tensor64 = BasicTensor<double>;
-using Tape64 = BasicTape<double>;
-using Var64 = BasicVar<double>;
 
 Tensor64 random(Rng& rng, const Shape& shape) {
   return rng.uniform<double>(shape, -1, 1);

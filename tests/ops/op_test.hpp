@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <limits>
 
+#include "double.hpp"
 #include "eigengrad/autodiff/gradcheck.hpp"
 #include "eigengrad/core/random.hpp"
 
@@ -14,9 +15,6 @@ namespace op_test {
 
 using namespace eigengrad;
 
-using Tensor64 = BasicTensor<double>;
-using Tape64 = BasicTape<double>;
-using Var64 = BasicVar<double>;
 using Unary = Var64 (*)(Var64);
 using Binary = Var64 (*)(Var64, Var64);
 

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "double.hpp"
 #include "eigengrad/nn/linear.hpp"
 #include "eigengrad/ops/arithmetic.hpp"
 #include "eigengrad/optim/adam.hpp"
@@ -10,9 +11,6 @@
 using namespace eigengrad;
 
 namespace {
-
-using Tensor64 = BasicTensor<double>;
-using Parameter64 = BasicParameter<double>;
 
 Tensor64 random(Rng& rng, const Shape& shape) {
   return rng.uniform<double>(shape, -1, 1);
