@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "common/seed_option.hpp"
 #include "infogan/report.hpp"
 #include "infogan/run.hpp"
 #include "infogan/train.hpp"
@@ -12,11 +13,6 @@
 namespace {
 
 using namespace infogan;
-
-/// A seed is not negative: read as an unsigned number, -1 would quietly become another seed.
-std::string check_seed(const std::string& text) {
-  return text.starts_with('-') ? "it must not be negative, but is " + text : "";
-}
 
 /// Adds one option for every setting, with its default shown.
 void add_settings(CLI::App& command, Settings& settings) {
@@ -28,7 +24,7 @@ void add_settings(CLI::App& command, Settings& settings) {
     else
       option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // scripts may set defaults before
     if constexpr (std::is_same_v<std::remove_reference_t<decltype(field)>, std::uint64_t>)
-      option->check(check_seed);
+      option->check(examples::check_seed);
   });
 }
 
@@ -68,7 +64,7 @@ int main(int argc, char** argv) {
       add_run("sample", "write images of each code's effect, and random samples");
   sample_command->add_option("--seed", run.seed, "seed of noise and codes")
       ->capture_default_str()
-      ->check(check_seed);
+      ->check(examples::check_seed);
   CLI::App* const report_command = add_run("report", "write report.html: settings, curves, grids, figures");
 
   try {

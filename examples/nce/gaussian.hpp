@@ -32,7 +32,8 @@ inline void estimate(const GaussianExperiment& experiment, Index count, Rng& rng
   Tensor lambda = Tensor::ones({count, 1}), c = Tensor::full({count, 1}, -0.91893853320467274);
   float largest = 1;
   for (int step = 0; largest > 1e-5F; ++step) {
-    check(step < 100, "nce: the search for the maximum of J does not converge for nu = ", experiment.nu);
+    check(step < 100, "no maximum of J is found for ", experiment.points,
+          " data points and nu = ", experiment.nu, "; more points are needed");
     tape.clear();
     const Var l = tape.variable(lambda), offset = tape.variable(c);
     const auto log_ratio = [&](const Tensor& points) {
@@ -63,14 +64,14 @@ struct ScaledVariance {
   double deviation() const { return (value - theory) / standard_error; }  // in standard errors
 };
 
-/// The standard error of the variance s^2 of n values with fourth central moment m4 is sqrt((m4 - s^4) / n).
+/// The standard error of the variance of n values with central moments m2 and m4 is sqrt((m4 - m2^2) / n).
 inline ScaledVariance scaled_variance(const std::vector<double>& values, Index points, double theory) {
   const auto n = static_cast<double>(values.size());
-  double mean = 0, second = 0, fourth = 0;
+  double mean = 0, m2 = 0, m4 = 0;
   for (double value : values) mean += value / n;
-  for (double value : values) second += std::pow(value - mean, 2), fourth += std::pow(value - mean, 4);
-  const double variance = second / (n - 1), t = static_cast<double>(points);
-  return {t * variance, t * std::sqrt((fourth / n - variance * variance) / n), theory};
+  for (double value : values) m2 += std::pow(value - mean, 2) / n, m4 += std::pow(value - mean, 4) / n;
+  const auto t = static_cast<double>(points);
+  return {t * m2 * n / (n - 1), t * std::sqrt((m4 - m2 * m2) / n), theory};
 }
 
 }  // namespace nce

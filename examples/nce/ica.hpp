@@ -155,7 +155,7 @@ inline double squared_error(const Mixing& estimate, const Mixing& truth) {
   return least;
 }
 
-/// Slope of the least-squares line through (log x, log y).
+/// Slope of the least-squares line through (log x, log y). Throws unless two x differ.
 inline double log_log_slope(const std::vector<double>& x, const std::vector<double>& y) {
   const auto n = static_cast<double>(x.size());
   double mx = 0, my = 0, xy = 0, xx = 0;
@@ -164,6 +164,7 @@ inline double log_log_slope(const std::vector<double>& x, const std::vector<doub
     xy += (std::log(x[i]) - mx) * (std::log(y[i]) - my);
     xx += std::pow(std::log(x[i]) - mx, 2);
   }
+  check(xx > 0, "a slope needs two different sizes");
   return xy / xx;
 }
 

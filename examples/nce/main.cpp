@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "common/seed_option.hpp"
 #include "common/svg_file.hpp"
 #include "nce/gaussian.hpp"
 #include "nce/ica.hpp"
@@ -40,7 +41,15 @@ bool report(const char* name, Index nu, const ScaledVariance& variance) {
   return reached;
 }
 
+/// What one sample takes must fit into memory.
+void check_size(Index points, Index nu) {
+  constexpr Index most = Index{1} << 26;
+  check(points * (1 + nu) <= most, points, " data points and ", nu, " times as many of noise are too many; ",
+        most, " in all is the most");
+}
+
 int gaussian(const Options& options) {
+  for (const Index nu : options.ratios) check_size(options.points, nu);
   constexpr Index values_at_once = 1 << 20;  // of data and noise: what the caches hold
   std::printf("%lld repetitions of %lld data points\n", static_cast<long long>(options.repetitions),
               static_cast<long long>(options.points));
@@ -81,6 +90,7 @@ double median(std::vector<double> values) {
 }
 
 int ica(const Options& options) {
+  for (const Index size : options.sizes) check_size(size, options.ica_ratio);
   std::printf("%lld repetitions, nu %lld\n%8s  %-14s %-14s\n", static_cast<long long>(options.repetitions),
               static_cast<long long>(options.ica_ratio), "T_d", "error^2 of B", "error^2 of c");
   std::vector<double> sizes, log_sizes, b_errors, c_errors;
@@ -129,13 +139,11 @@ int main(int argc, char** argv) {
     CLI::App* const command = app.add_subcommand(name, description);
     command->add_option("--seed", options.seed, "seed of the data")
         ->capture_default_str()
-        ->check([](const std::string& text) {
-          return text.starts_with('-') ? "it must not be negative, but is " + text : std::string();
-        });
+        ->check(examples::check_seed);
     command->add_option("--output", options.output, "folder of the plot")->capture_default_str();
     command->add_option("--repetitions", options.repetitions, "samples to estimate from")
         ->default_str(std::to_string(repetitions))
-        ->check(CLI::Range(Index{2}, Index{10'000'000}));
+        ->check(CLI::Range(Index{10}, Index{10'000'000}));
     command->preparse_callback([&options, repetitions](std::size_t) { options.repetitions = repetitions; });
     return command;
   };
@@ -165,6 +173,6 @@ int main(int argc, char** argv) {
     return app.exit(error);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "nce: %s\n", error.what());
-    return 1;
+    return 2;
   }
 }

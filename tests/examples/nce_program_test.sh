@@ -24,9 +24,13 @@ grep -q "</svg>" "$folder/a/gaussian.svg" || fail "gaussian.svg is no chart"
 cp "$folder/out" "$folder/first"
 try gaussian --repetitions 40 --points 200 --nu 1,4 --output "$folder/a"
 cmp -s "$folder/out" "$folder/first" || fail "the same seed gave something else"
+for threads in 1 3; do
+  OMP_NUM_THREADS=$threads try gaussian --repetitions 40 --points 200 --nu 1,4 --output "$folder/a"
+  cmp -s "$folder/out" "$folder/first" || fail "$threads threads gave something else"
+done
 try gaussian --repetitions 40 --points 200 --nu 1,4 --output "$folder/a" --seed 1
 ! cmp -s "$folder/out" "$folder/first" || fail "another seed gave the same"
-try ica --repetitions 2 --points 200,400 --nu 2 --output "$folder/b"
+try ica --repetitions 10 --points 200,400 --nu 2 --output "$folder/b"
 [ "$(grep -c "^slope" "$folder/out")" -eq 2 ] || fail "two slopes are wanted: $(cat "$folder/out")"
 grep -q "</svg>" "$folder/b/ica.svg" || fail "ica.svg is no chart"
 
@@ -40,9 +44,15 @@ refuses() {
 refuses "subcommand is required"
 refuses "subcommand is required" something
 refuses "must not be negative" gaussian --seed -1
-refuses "--repetitions" gaussian --repetitions 1
+refuses "--repetitions" gaussian --repetitions 9
 refuses "--points" gaussian --points many
 refuses "--nu" gaussian --nu 0
 refuses "--points" ica --points 500
 touch "$folder/file"
-refuses "$folder/file" gaussian --repetitions 2 --points 10 --nu 1 --output "$folder/file"
+refuses "too many" gaussian --points 10000000 --nu 100
+refuses "too many" ica --points 500,10000000
+refuses "two different sizes" ica --repetitions 10 --points 200,200 --nu 1
+refuses "$folder/file" gaussian --repetitions 20 --points 200 --nu 1 --output "$folder/file"
+# A plot that cannot be written costs no figure.
+refuses "standard errors" gaussian --repetitions 20 --points 200 --nu 1 --output /proc/self
+refuses "/proc/self/gaussian.svg" gaussian --repetitions 20 --points 200 --nu 1 --output /proc/self
