@@ -45,10 +45,9 @@ struct IcaData {
   double log_normaliser() const { return std::log(std::abs(b.determinant())) - std::log(4.0); }
 };
 
-/// An estimate of B and c, and the value of J there.
 struct IcaEstimate {
   Mixing b;
-  double c = 0, objective = 0;
+  double c = 0;
 };
 
 /// Maximises J with Adam. Everything happens in coordinates in which the data have mean 0 and covariance 1
@@ -76,7 +75,7 @@ class IcaEstimator {
     }
     maximise(best, data_, noise_, final_steps, 0.02);
     const Mixing w = best.w.matrix().cast<double>();
-    return {w * s_.inverse(), best.c.data()[0] - std::log(std::abs(s_.determinant())), best.objective};
+    return {w * s_.inverse(), best.c.item() - std::log(std::abs(s_.determinant()))};
   }
 
  private:
