@@ -5,9 +5,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include "common/seed_option.hpp"
+#include "common/options.hpp"
 #include "infogan/report.hpp"
 #include "infogan/run.hpp"
+#include "infogan/study.hpp"
 #include "infogan/train.hpp"
 
 namespace {
@@ -49,6 +50,13 @@ int main(int argc, char** argv) {
   add_settings(*train_command, settings);
   train_command->add_flag("--resume", resume, "continue the run in --output where it stopped");
 
+  std::string seeds = "0..9";
+  CLI::App* const study_command = app.add_subcommand(
+      "study", "train and judge several seeds; mean, spread, worst and best of every figure");
+  add_settings(*study_command, settings);
+  study_command->add_option("--seeds", seeds, "seeds such as 0..9 or 1,4; finished ones are not run again")
+      ->capture_default_str();
+
   RunOptions run;
   const auto add_run = [&](const char* name, const char* description) {
     CLI::App* const command = app.add_subcommand(name, description);
@@ -71,6 +79,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     std::erase(settings.categorical, 0);  // 0 stands for no categorical code
     if (*train_command) return train(settings, given_settings(*train_command, settings), resume);
+    if (*study_command) return study(settings, given_settings(*study_command, settings), seeds);
     if (*evaluate_command) return evaluate_run(run);
     if (*sample_command) return sample_run(run);
     if (*report_command) return report_run(run);

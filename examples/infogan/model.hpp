@@ -82,8 +82,9 @@ struct QHead {
         norm(a.q_hidden, {.slope = leak}),
         out(a.q_hidden, outputs, rng) {}
 
-  BasicVar<T> operator()(BasicVar<T> features, nn::BatchNormMode mode) {
-    return out(norm(fc(features), mode));
+  /// `groups` as for the trunk.
+  BasicVar<T> operator()(BasicVar<T> features, nn::BatchNormMode mode, Index groups = 1) {
+    return out(norm(fc(features), mode, groups));
   }
 
   template <class Visitor>

@@ -1,29 +1,15 @@
-/// The three alternating problems of the note, section 1.4, and the loss of equation (3), each as it stands
-/// there with the slips mended (docs/note.md lists them). D enters as its logit: log D = log Bernoulli(1),
-/// log(1 - D) = log Bernoulli(0). Expectations are means over the batch.
+/// The alternating problems of the note, section 1.4, each as it stands there with the slips mended
+/// (docs/note.md lists them). The first, min over D, is the GAN's:
+///
+///     E_x[-log D(x)] + E_{c,z}[-log(1 - D(G(c, z)))].
 #pragma once
 
+#include "common/adversarial.hpp"
 #include "infogan/codes.hpp"
 
 namespace infogan {
 
-/// log D(x), from the logit.
-template <class T>
-BasicVar<T> log_d(BasicVar<T> logit) {
-  return log_sigmoid(logit);
-}
-/// log(1 - D(x)), from the logit.
-template <class T>
-BasicVar<T> log_one_minus_d(BasicVar<T> logit) {
-  return log_sigmoid(-logit);
-}
-
-/// First problem, min over D:   E_x[-log D(x)] + E_{c,z}[-log(1 - D(G(c, z)))].   At D = 1/2: 2 ln 2
-/// = 1.3863.
-template <class T>
-BasicVar<T> discriminator_objective(BasicVar<T> real_logit, BasicVar<T> fake_logit) {
-  return -mean(log_d(real_logit)) - mean(log_one_minus_d(fake_logit));
-}
+using examples::discriminator_objective;
 
 /// sum_l lambda_l E_{c,z}[log q(c_l|G(c, z))]: what the second and third problem share; q is factored over
 /// the codes.
@@ -42,17 +28,30 @@ BasicVar<T> lambda_log_q(const Codes& codes, const LogPosterior<T>& log_q) {
 }
 
 /// Second problem, min over G:   E_{c,z}[log(1 - D(G(c, z))) - lambda log q(c|G(c, z))]   (saturating, as the
-/// note writes it), or with -log D(G(c, z)) in place of the first term (non-saturating; Goodfellow et al.
-/// 2014, section 3). At D = 1/2 the first term is ln(1/2) = -0.6931 or ln 2.
+/// note writes it), or with -log D(G(c, z)) in place of the first term.
 template <class T>
 BasicVar<T> generator_objective(bool saturating, BasicVar<T> fake_logit, BasicVar<T> lambda_log_q) {
-  return (saturating ? mean(log_one_minus_d(fake_logit)) : -mean(log_d(fake_logit))) - lambda_log_q;
+  return examples::generator_objective(saturating, fake_logit) - lambda_log_q;
 }
 
 /// Third problem, min over Q:   lambda E_{c,z}[-log q(c|G(c, z))].
 template <class T>
 BasicVar<T> code_objective(BasicVar<T> lambda_log_q) {
   return -lambda_log_q;
+}
+
+/// Not in the note: what keeps q(c_1|x) of a real image x and of a moved copy x' of it together, and all
+/// classes in use,
+///
+///     E_x[-sum_k p_k log q(k|x')] - H(E_x[q(k|x)]),   p = q(.|x) held constant.
+///
+/// At its best, -ln K: every q is certain, the copies agree, and the classes are equally frequent.
+template <class T>
+BasicVar<T> consistency_objective(BasicVar<T> logits, BasicVar<T> moved_logits) {
+  const BasicVar<T> q = softmax(logits);
+  const BasicVar<T> agreement = mean(sum(detach(q) * log_softmax(moved_logits), -1));
+  const BasicVar<T> share = mean(q, 0);
+  return sum(share * log(share + 1e-8)) - agreement;
 }
 
 }  // namespace infogan

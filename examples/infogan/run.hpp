@@ -27,7 +27,7 @@ class LoadedRun {
  public:
   explicit LoadedRun(const RunOptions& options)
       : checkpoint_(options.folder + "/" + checkpoint_name), trainer_(checkpoint_.settings(), {}) {
-    checkpoint_.restore_networks(trainer_);
+    checkpoint_.restore(trainer_);
     if (options.threads > 0) set_thread_count(options.threads);
   }
 

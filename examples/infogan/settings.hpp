@@ -30,6 +30,8 @@ struct Settings {
   double lambda_categorical = 1;
   double lambda_continuous = 0.1;
   std::string trunk_trained_by = "both";
+  double consistency = 0;
+  Index neighbours = 0;
   // Optimisation.
   double learning_rate_d = 2e-4;
   double learning_rate_g = 1e-3;
@@ -67,6 +69,9 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
   visitor("lambda-continuous", s.lambda_continuous, "weight of the continuous part of L_I");
   visitor("trunk-trained-by", s.trunk_trained_by,
           "both (D's loss and L_I) or discriminator (D's loss alone)");
+  visitor("consistency", s.consistency,
+          "weight of the consistency of q(c1|x) between real images and moved copies of them");
+  visitor("neighbours", s.neighbours, "the moved copy is of one of so many nearest neighbours of the image");
   visitor("learning-rate-d", s.learning_rate_d, "Adam's learning rate for trunk and discriminator");
   visitor("learning-rate-g", s.learning_rate_g, "Adam's learning rate for the generator");
   visitor("learning-rate-q", s.learning_rate_q, "Adam's learning rate for Q's head");
@@ -106,6 +111,10 @@ inline void validate(const Settings& s) {
   };
   at_least_zero("lambda-categorical", s.lambda_categorical);
   at_least_zero("lambda-continuous", s.lambda_continuous);
+  at_least_zero("consistency", s.consistency);
+  check(s.consistency == 0 || !s.categorical.empty(), "--consistency needs a categorical code");
+  check(s.neighbours >= 0 && s.neighbours <= 1000, "--neighbours is ", s.neighbours,
+        "; 0 to 1000 are possible");
   at_least_zero("learning-rate-d", s.learning_rate_d);
   at_least_zero("learning-rate-g", s.learning_rate_g);
   at_least_zero("learning-rate-q", s.learning_rate_q);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -10,36 +9,15 @@
 
 #include "common/data_set.hpp"
 #include "common/metrics_log.hpp"
+#include "common/nearest_neighbours.hpp"
 #include "common/progress.hpp"
+#include "common/stop_on_signal.hpp"
 #include "infogan/checkpoint.hpp"
 #include "infogan/evaluation.hpp"
 #include "infogan/grids.hpp"
 #include "infogan/trainer.hpp"
 
 namespace infogan {
-
-/// Set by Ctrl-C or a termination request: training stops after the running step. A second one ends the
-/// program.
-inline volatile std::sig_atomic_t stop_requested = 0;
-
-class StopOnSignal {
- public:
-  StopOnSignal() {
-    stop_requested = 0;
-    std::signal(SIGINT, &request);
-    std::signal(SIGTERM, &request);
-  }
-  ~StopOnSignal() {
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
-  }
-
- private:
-  static void request(int signal) {
-    stop_requested = 1;
-    std::signal(signal, SIG_DFL);
-  }
-};
 
 /// The settings to train with: those of the command line, or, resuming, the checkpoint's with what may change
 /// (length, places, threads) taken from the command line where given. Throws where the two contradict each
@@ -83,7 +61,7 @@ class TrainingRun {
                  resumed != nullptr ? resumed->iteration() : 0),
         progress_("iteration") {
     if (resumed != nullptr) {
-      resumed->restore(trainer_, cursor_);
+      resumed->restore(trainer_, trainer_.rng(), cursor_);
       iteration_ = resumed->iteration();
     }
     last_iteration_ =
@@ -93,11 +71,11 @@ class TrainingRun {
   /// Trains to the end or to Ctrl-C; returns the exit status of the program.
   int run() {
     describe();
-    const StopOnSignal signals;
+    const examples::StopOnSignal signals;
     progress_.start(iteration_, last_iteration_, settings_.batch);
-    while (iteration_ < last_iteration_ && !stop_requested) step();
+    while (iteration_ < last_iteration_ && !examples::stop_requested) step();
     progress_.finish();
-    if (stop_requested) {
+    if (examples::stop_requested) {
       save();
       std::printf("Stopped at iteration %lld; the checkpoint is in %s. Add --resume to go on.\n",
                   static_cast<long long>(iteration_), settings_.output.c_str());
@@ -123,13 +101,29 @@ class TrainingRun {
   }
 
   void step() {
-    const Tensor real = data_.train.images.gather(cursor_.next());
-    const StepFigures figures = trainer_.step(real);
+    const auto batch = cursor_.next();
+    const Tensor real = data_.train.images.gather(batch);
+    const StepFigures figures = trainer_.step(real, partners(batch));
     ++iteration_;
     saved_ = false;
     record(figures);
     if (iteration_ == 100 || iteration_ == 200 || iteration_ == 400) write_grids();
     if (cursor_.position() == cursor_.batches_per_epoch()) end_epoch();
+  }
+
+  /// The images whose moved copies are to have the class of the batch's: themselves, or neighbours at random.
+  Tensor partners(std::span<const Index> batch) {
+    if (settings_.consistency == 0) return {};
+    if (settings_.neighbours == 0) return data_.train.images.gather(batch);
+    if (neighbours_.empty())
+      neighbours_ = examples::nearest_neighbours(data_.train.images, settings_.neighbours);
+    std::vector<Index, PoolAllocator<Index>> chosen;
+    chosen.reserve(batch.size());
+    for (Index image : batch) {
+      const Index which = image * settings_.neighbours + trainer_.rng().below(settings_.neighbours);
+      chosen.push_back(neighbours_[static_cast<std::size_t>(which)]);
+    }
+    return data_.train.images.gather(chosen);
   }
 
   void record(const StepFigures& figures) {
@@ -141,6 +135,10 @@ class TrainingRun {
                            {"loss_d", figures.loss_d},
                            {"loss_g", figures.loss_g},
                            {"clamped", figures.clamped}};
+    if (settings_.consistency > 0) {
+      json["consistency"] = figures.consistency;
+      line.push_back({"consistency", figures.consistency});
+    }
     json["information"] = nlohmann::json::array();
     for (std::size_t code = 0; code < figures.information.size(); ++code) {
       json["information"].push_back(figures.information[code]);
@@ -193,12 +191,13 @@ class TrainingRun {
   Settings settings_;
   examples::DataSets data_;
   Trainer<float> trainer_;
-  BatchCursor cursor_;
+  examples::BatchCursor cursor_;
   CodeGrids grids_;
   examples::MetricsLog metrics_;
   examples::ProgressLine progress_;
   Index iteration_ = 0, last_iteration_ = 0;
   bool saved_ = true;
+  std::vector<std::int32_t> neighbours_;
 };
 
 /// `given` names the settings on the command line.

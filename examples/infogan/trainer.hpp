@@ -3,10 +3,10 @@
 #pragma once
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <vector>
 
+#include "common/moved_images.hpp"
 #include "infogan/codes.hpp"
 #include "infogan/model.hpp"
 #include "infogan/objectives.hpp"
@@ -16,52 +16,11 @@ namespace infogan {
 
 /// What one step reports.
 struct StepFigures {
-  double loss_d = 0;   ///< D's objective (first problem)
-  double loss_g = 0;   ///< the adversarial term of G's objective (second problem)
-  double clamped = 0;  ///< share of q's log standard deviations held by the clamp, G step
+  double loss_d = 0;       ///< D's objective (first problem)
+  double loss_g = 0;       ///< the adversarial term of G's objective (second problem)
+  double consistency = 0;  ///< the consistency objective, at least -ln K
+  double clamped = 0;      ///< share of q's log standard deviations held by the clamp, G step
   std::vector<double, PoolAllocator<double>> information;  ///< L_I per code in nats, G step
-};
-
-/// Runs through the training images in a new random order each epoch; the order follows from seed and epoch
-/// alone.
-class BatchCursor {
- public:
-  BatchCursor(Index images, Index batch, std::uint64_t seed) : images_(images), batch_(batch), seed_(seed) {
-    check(batch <= images, "the batch of ", batch, " is larger than the data set of ", images, " images");
-    shuffle();
-  }
-
-  Index batches_per_epoch() const { return images_ / batch_; }
-  Index epoch() const { return epoch_; }
-  Index position() const { return position_; }
-  /// Indices of the next batch; a rest smaller than a batch is left out of its epoch.
-  std::span<const Index> next() {
-    if (position_ == batches_per_epoch()) {
-      ++epoch_;
-      position_ = 0;
-      shuffle();
-    }
-    return {order_.data() + position_++ * batch_, static_cast<std::size_t>(batch_)};
-  }
-  void seek(Index epoch, Index position) {
-    check(epoch >= 0 && position >= 0 && position <= batches_per_epoch(), "data cursor: epoch ", epoch,
-          ", batch ", position, " is not a place in ", batches_per_epoch(), " batches");
-    epoch_ = epoch;
-    position_ = position;
-    shuffle();
-  }
-
- private:
-  void shuffle() {
-    const auto order = Rng(seed_, order_stream + static_cast<std::uint64_t>(epoch_)).permutation(images_);
-    order_.assign(order.begin(), order.end());
-  }
-
-  static constexpr std::uint64_t order_stream = std::uint64_t{1} << 32;
-  Index images_, batch_;
-  std::uint64_t seed_;
-  Index epoch_ = 0, position_ = 0;
-  std::vector<Index> order_;
 };
 
 /// The networks with their optimisers and random state: what visit() names, with rng(), is all that a later
@@ -86,14 +45,16 @@ class Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   /// One step on a batch of real images: generate, improve D and Q on real and generated images, improve G
-  /// against them, on the same generated batch.
-  StepFigures step(const BasicTensor<T>& real) {
+  /// against them, on the same generated batch. With consistency, the class of each real image is to be that
+  /// of a moved copy of its partner: itself, or a neighbour.
+  StepFigures step(const BasicTensor<T>& real) { return step(real, real); }
+  StepFigures step(const BasicTensor<T>& real, const BasicTensor<T>& partners) {
     tape_.clear();  // where the last step threw
     discriminator_tape_.clear();
     const Latent<T> latent = codes_.sample<T>(real.shape()[0], rng_);
     const Var fake = networks_.generator(tape_.constant(latent.input), nn::BatchNormMode::update);
     StepFigures figures;
-    discriminator_step(real, fake, latent, figures);
+    discriminator_step(real, fake, latent, partners, figures);
     generator_step(fake, latent, figures);
     return figures;
   }
@@ -118,22 +79,33 @@ class Trainer {
     return {.learning_rate = learning_rate, .beta1 = settings_.beta1, .beta2 = settings_.beta2};
   }
 
-  /// First and third problem in one backward pass: D, the trunk and Q's head. Real and generated images go
-  /// through the trunk together, each half with batch statistics of its own.
+  /// First and third problem in one backward pass: D, the trunk and Q's head. Real and generated images, and
+  /// with consistency moved ones, go through the trunk together, each part with batch statistics of its own.
   void discriminator_step(const BasicTensor<T>& real, Var fake, const Latent<T>& latent,
-                          StepFigures& figures) {
+                          const BasicTensor<T>& partners, StepFigures& figures) {
     const Index n = real.shape()[0];
+    const bool consistent = settings_.consistency > 0;
+    const auto part = [n](Var all, Index i) { return slice(all, 0, i * n, (i + 1) * n); };
     BasicTape<T>& tape = discriminator_tape_;
-    const Var images = concatenate({tape.constant(real), tape.constant(fake.value())}, 0);
-    const Var features = networks_.trunk(images, nn::BatchNormMode::update, 2);
-    const Var logits = networks_.discriminator(features);
-    Var objective = discriminator_objective(slice(logits, 0, 0, n), slice(logits, 0, n, 2 * n));
+    BasicVarList<T> images = {tape.constant(real), tape.constant(fake.value())};
+    if (consistent) images.push_back(tape.constant(examples::moved_images(partners, {}, rng_)));
+    const Index parts = static_cast<Index>(images.size());
+    const Var features = networks_.trunk(concatenate(images, 0), nn::BatchNormMode::update, parts);
+    const Var logits = networks_.discriminator(consistent ? slice(features, 0, 0, 2 * n) : features);
+    Var objective = discriminator_objective(part(logits, 0), part(logits, 1));
     figures.loss_d = static_cast<double>(objective.item());
     if (codes_.count() > 0) {
-      const Var fake_features = slice(features, 0, n, 2 * n);
-      const Var q = networks_.q(settings_.trunk_learns_codes() ? fake_features : detach(fake_features),
-                                nn::BatchNormMode::update);
-      objective += code_objective(lambda_log_q(codes_, log_posterior(codes_, q, latent)));
+      const Var seen = settings_.trunk_learns_codes() ? features : detach(features);
+      const Var q = consistent ? networks_.q(seen, nn::BatchNormMode::update, parts)
+                               : networks_.q(part(seen, 1), nn::BatchNormMode::update);
+      const Var of_fake = consistent ? part(q, 1) : q;
+      objective += code_objective(lambda_log_q(codes_, log_posterior(codes_, of_fake, latent)));
+      if (consistent) {
+        const Var classes = codes_.logits(q, 0);
+        const Var agreement = consistency_objective(part(classes, 0), part(classes, 2));
+        figures.consistency = static_cast<double>(agreement.item());
+        objective += settings_.consistency * agreement;
+      }
     }
     const auto gradients = tape.gradient(objective, d_step_targets_);
     tape.clear();

@@ -154,17 +154,4 @@ inline double squared_error(const Mixing& estimate, const Mixing& truth) {
   return least;
 }
 
-/// Slope of the least-squares line through (log x, log y). Throws unless two x differ.
-inline double log_log_slope(const std::vector<double>& x, const std::vector<double>& y) {
-  const auto n = static_cast<double>(x.size());
-  double mx = 0, my = 0, xy = 0, xx = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) mx += std::log(x[i]) / n, my += std::log(y[i]) / n;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xy += (std::log(x[i]) - mx) * (std::log(y[i]) - my);
-    xx += std::pow(std::log(x[i]) - mx, 2);
-  }
-  check(xx > 0, "a slope needs two different sizes");
-  return xy / xx;
-}
-
 }  // namespace nce

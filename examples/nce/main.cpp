@@ -8,7 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "common/seed_option.hpp"
+#include "common/figures.hpp"
+#include "common/options.hpp"
 #include "common/svg_file.hpp"
 #include "nce/gaussian.hpp"
 #include "nce/ica.hpp"
@@ -16,6 +17,7 @@
 namespace {
 
 using namespace nce;
+using examples::verdict;
 
 struct Options {
   std::string output = "runs/nce";
@@ -26,10 +28,6 @@ struct Options {
   std::vector<Index> sizes{500, 1000, 2000, 4000, 8000, 16000};
   Index ica_ratio = 10;
 };
-
-const char* verdict(bool reached) {
-  return reached ? "reached" : "short";
-}
 
 /// One line for a figure and where it should lie; returns whether it does.
 bool report(const char* name, Index nu, const ScaledVariance& variance) {
@@ -82,13 +80,6 @@ int gaussian(const Options& options) {
   return all_reached ? 0 : 1;
 }
 
-/// A figure over repetitions, of which a few that ended in another maximum do not spoil.
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
 int ica(const Options& options) {
   for (const Index size : options.sizes) check_size(size, options.ica_ratio);
   std::printf("%lld repetitions, nu %lld\n%8s  %-14s %-14s\n", static_cast<long long>(options.repetitions),
@@ -96,7 +87,7 @@ int ica(const Options& options) {
   std::vector<double> sizes, log_sizes, b_errors, c_errors;
   examples::Series b_series{"B", {}, {}}, c_series{"c", {}, {}};
   for (const Index size : options.sizes) {
-    std::vector<double> b, c;
+    std::vector<double> b, c;  // medians: a few repetitions end in another maximum
     for (Index repetition = 0; repetition < options.repetitions; ++repetition) {
       Rng rng(options.seed, static_cast<std::uint64_t>(size) << 32 | static_cast<std::uint64_t>(repetition));
       const IcaData data(size, rng);
@@ -105,8 +96,8 @@ int ica(const Options& options) {
       c.push_back(std::pow(estimate.c - data.log_normaliser(), 2));
     }
     sizes.push_back(static_cast<double>(size));
-    b_errors.push_back(median(b));
-    c_errors.push_back(median(c));
+    b_errors.push_back(examples::median(b));
+    c_errors.push_back(examples::median(c));
     std::printf("%8lld  %-14.3e %-14.3e\n", static_cast<long long>(size), b_errors.back(), c_errors.back());
     std::fflush(stdout);
     for (auto* series : {&b_series, &c_series}) series->x.push_back(std::log10(sizes.back()));
@@ -115,7 +106,7 @@ int ica(const Options& options) {
   }
   bool all_reached = true;
   for (const auto& [name, errors] : {std::pair("B", &b_errors), std::pair("c", &c_errors)}) {
-    const double slope = log_log_slope(sizes, *errors);
+    const double slope = examples::log_log_slope(sizes, *errors);
     const bool reached = std::abs(slope + 1) <= 0.1;
     all_reached &= reached;
     std::printf("slope of %s: %.3f, theory -1  %s\n", name, slope, verdict(reached));

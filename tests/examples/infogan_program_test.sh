@@ -20,20 +20,24 @@ refuses() {
   [[ $output == *"$text"* ]] || fail "'$*' printed '$output', not '$text'"
 }
 
-"$program" train "${common[@]}" --iterations 8 --output whole >whole.log
-"$program" train "${common[@]}" --iterations 3 --output parts >parts.log
-"$program" train "${common[@]}" --iterations 8 --output parts --resume --threads 1 >>parts.log
-python3 - <<'END' || fail "the resumed run differs from the unbroken one"
-import json, struct, sys
-def load(path):
-    data = open(path, 'rb').read()
+# same_state RUN RUN: the checkpoints hold the same arrays.
+same_state() {
+  python3 - "$@" <<'END'
+import struct, sys, json
+def load(run):
+    data = open(f'{run}/checkpoint.safetensors', 'rb').read()
     length = struct.unpack('<Q', data[:8])[0]
     header = json.loads(data[8:8 + length])
     header.pop('__metadata__')
     return {n: data[8 + length + e['data_offsets'][0]:8 + length + e['data_offsets'][1]] for n, e in header.items()}
-a, b = load('whole/checkpoint.safetensors'), load('parts/checkpoint.safetensors')
-sys.exit(a != b)
+sys.exit(load(sys.argv[1]) != load(sys.argv[2]))
 END
+}
+
+"$program" train "${common[@]}" --iterations 8 --output whole >whole.log
+"$program" train "${common[@]}" --iterations 3 --output parts >parts.log
+"$program" train "${common[@]}" --iterations 8 --output parts --resume --threads 1 >>parts.log
+same_state whole parts || fail "the resumed run differs from the unbroken one"
 diff <(sed 's/"images_per_second":[^,]*,//' whole/metrics.jsonl) <(sed 's/"images_per_second":[^,]*,//' parts/metrics.jsonl) \
   >/dev/null || fail "the metrics of the resumed run differ"
 
@@ -104,4 +108,36 @@ refuses "checkpoint.safetensors: cannot be written" bash -c 'trap "" XFSZ; ulimi
 "$program" train "${common[@]}" --iterations 2 --categorical 4,3 --continuous 1 --noise 8 --noise-distribution uniform \
   --loss saturating --trunk-trained-by discriminator --output codes >/dev/null
 "$program" train "${common[@]}" --iterations 2 --categorical 0 --continuous 0 --output plain >/dev/null
+
+# With consistency between neighbours, too, a resumed run continues bit for bit.
+mkdir few
+python3 - <<'END'
+import os, struct
+for part, count in ('train', 200), ('t10k', 50):
+    with open(f'few/{part}-images-idx3-ubyte', 'wb') as file:
+        file.write(struct.pack('>4I', 0x803, count, 28, 28) + os.urandom(count * 784))
+    with open(f'few/{part}-labels-idx1-ubyte', 'wb') as file:
+        file.write(struct.pack('>2I', 0x801, count) + bytes(i % 10 for i in range(count)))
+END
+consistent=(--data few --batch 16 --seed 5 --consistency 0.3 --neighbours 3)
+"$program" train "${consistent[@]}" --iterations 4 --output near >near.log
+"$program" train "${consistent[@]}" --iterations 2 --output near_parts >>near.log
+"$program" train "${consistent[@]}" --iterations 4 --output near_parts --resume --threads 1 >>near.log
+same_state near near_parts || fail "the resumed run with consistency differs"
+refuses "--consistency needs a categorical code" "$program" train --categorical 0 --consistency 1 --output x
+refuses "--neighbours is -1" "$program" train --neighbours -1 --output x
+refuses "199 is the most" "$program" train "${consistent[@]}" --neighbours 200 --iterations 1 --output few_x
+
+# A study of several seeds: finished ones are read, other settings are refused.
+study=(study --data few --batch 16 --iterations 3 --output study)
+status=0
+"$program" "${study[@]}" --seeds 0,2 >first.log || status=$?
+[ "$status" -eq 1 ] || fail "three iterations reached the goals of a study, or it failed: $(cat first.log)"
+grep -q "^2 seeds of few" first.log || fail "no summary of two seeds: $(cat first.log)"
+"$program" "${study[@]}" --seeds 0,2 >second.log || true
+diff <(sed -n '/^2 seeds/,$p' first.log) <(sed -n '/^2 seeds/,$p' second.log) >/dev/null || fail "a finished study changed"
+! grep -q "fresh samples" second.log || fail "a finished seed was judged again"
+refuses "was trained with other settings" "$program" "${study[@]}" --seeds 0 --lambda-categorical 2
+for seeds in "" 3..1 0..5000 1,1 a 1..2..3 -1; do refuses "--seeds" "$program" "${study[@]}" --seeds "$seeds"; done
+[ ! -e x ] || fail "a refused run left a folder behind"
 echo "1 passed, 0 failed"

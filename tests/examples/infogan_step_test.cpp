@@ -140,3 +140,60 @@ TEST_CASE("Q's head alone learns the codes when the trunk belongs to D") {
   CHECK(differs(one.networks().trunk, two.networks().trunk));
   CHECK_FALSE(differs(one.networks().q, two.networks().q));
 }
+
+TEST_CASE("consistency: -ln K where every q is certain, copies agree and classes are equally frequent") {
+  BasicTape<double> tape;
+  const double sure = 50;
+  auto certain = BasicTensor<double>::zeros({6, 3});
+  for (Index i = 0; i < 6; ++i) certain.mutable_at(i, i % 3) = sure;
+  const auto logits = tape.constant(certain), nothing = tape.constant(BasicTensor<double>::zeros({6, 3}));
+  CHECK(consistency_objective(logits, logits).item() == doctest::Approx(-std::log(3.0)));
+  CHECK(consistency_objective(nothing, nothing).item() == doctest::Approx(0).epsilon(1e-6));  // ln K - ln K
+  auto one = BasicTensor<double>::zeros({6, 3});
+  for (Index i = 0; i < 6; ++i) one.mutable_at(i, 0) = sure;
+  CHECK(std::abs(consistency_objective(tape.constant(one), tape.constant(one)).item()) < 1e-6);  // one class only
+  auto other = BasicTensor<double>::zeros({6, 3});
+  for (Index i = 0; i < 6; ++i) other.mutable_at(i, (i + 1) % 3) = 4;
+  CHECK(consistency_objective(logits, tape.constant(other)).item() > 2);  // copies of another class
+}
+
+TEST_CASE("consistency: its gradient, with the target held constant") {
+  const auto a = Rng(1).normal<double>({5, 3}), b = Rng(2).normal<double>({5, 3});
+  BasicTape<double> tape;
+  const auto x = tape.variable(a), y = tape.variable(b);
+  const auto gradients = tape.gradient(consistency_objective(x, y), {x, y});
+  Eigen::ArrayXXd q(5, 3), moved(5, 3);
+  for (Index i = 0; i < 5; ++i) {
+    q.row(i) = a.matrix().row(i).array().exp();
+    q.row(i) /= q.row(i).sum();
+    moved.row(i) = b.matrix().row(i).array().exp();
+    moved.row(i) /= moved.row(i).sum();
+  }
+  const Eigen::ArrayXd share = q.colwise().mean();
+  for (Index i = 0; i < 5; ++i) {
+    double mean_log = 0;
+    for (Index k = 0; k < 3; ++k) mean_log += q(i, k) * std::log(share[k]);
+    for (Index k = 0; k < 3; ++k) {
+      CHECK(gradients[0](i, k) == doctest::Approx(q(i, k) * (std::log(share[k]) - mean_log) / 5).epsilon(1e-6));
+      CHECK(gradients[1](i, k) == doctest::Approx((moved(i, k) - q(i, k)) / 5));
+    }
+  }
+}
+
+TEST_CASE("consistency: a step with it trains trunk and head, one without draws the same numbers as ever") {
+  Settings plain;
+  plain.batch = 4;
+  Settings consistent = plain;
+  consistent.consistency = 0.3;
+  const Architecture small{8, 1, {3, 4}, 6, 5};
+  Trainer<double> one(plain, small), two(consistent, small);
+  const auto real = Rng(3).uniform<double>({4, 8, 8, 1}, 0, 1);
+  CHECK(one.step(real).consistency == 0);
+  const double value = two.step(real).consistency;
+  CHECK(value >= -std::log(10.0));
+  CHECK(value < 0.1);
+  CHECK(one.rng().state().block < two.rng().state().block);
+  const auto left = named_parameters(one.networks().q), right = named_parameters(two.networks().q);
+  for (std::size_t i = 0; i < left.size(); ++i)
+    if (left[i].name() == "out.weight") CHECK((left[i].value().array() != right[i].value().array()).any());
+}

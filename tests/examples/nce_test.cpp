@@ -79,11 +79,6 @@ TEST_CASE("nce: the error of a matrix heeds neither order nor signs of its rows"
   CHECK(squared_error(other, truth) == doctest::Approx(0.25));
 }
 
-TEST_CASE("nce: the slope of a power law") {
-  CHECK(log_log_slope({1, 10, 1000}, {3, 0.3, 0.003}) == doctest::Approx(-1));
-  CHECK_THROWS_WITH_AS(log_log_slope({5, 5}, {1, 2}), "a slope needs two different sizes", Error);
-}
-
 TEST_CASE("a chart becomes an SVG file of its own") {
   const std::string path = "nce_test.svg",
                     chart = examples::line_chart("t", "x", "y", {{"a", {0, 1}, {1, 2}}});

@@ -1,0 +1,57 @@
+// Nearest neighbours of images against the definition.
+#include <algorithm>
+#include <set>
+
+#include <doctest/doctest.h>
+
+#include "common/nearest_neighbours.hpp"
+#include "common/synthetic_digits.hpp"
+
+using namespace eigengrad;
+
+TEST_CASE("nearest neighbours: of drawn digits, mostly the same digit, never itself, none twice") {
+  const examples::SyntheticDigits digits = examples::synthetic_digits(1200, 3);
+  constexpr Index k = 5;
+  const auto neighbours = examples::nearest_neighbours(digits.images, k);
+  REQUIRE(neighbours.size() == 1200 * k);
+  Index same = 0;
+  for (Index i = 0; i < 1200; ++i) {
+    std::set<std::int32_t> different;
+    for (Index j = 0; j < k; ++j) {
+      const std::int32_t neighbour = neighbours[static_cast<std::size_t>(i * k + j)];
+      different.insert(neighbour);
+      same +=
+          digits.labels[static_cast<std::size_t>(neighbour)] == digits.labels[static_cast<std::size_t>(i)];
+    }
+    CHECK(different.size() == k);
+    CHECK(!different.contains(static_cast<std::int32_t>(i)));
+  }
+  CHECK(static_cast<double>(same) / (1200 * k) > 0.9);
+}
+
+TEST_CASE("nearest neighbours: a shifted and slanted copy is the nearest") {
+  // Four bars; image 4 is bar 0 three pixels to the right, image 5 is bar 1 under a shear.
+  std::vector<std::uint8_t> bytes(6 * 28 * 28, 0);
+  const auto set = [&](Index image, Index y, Index x) {
+    bytes[static_cast<std::size_t>((image * 28 + y) * 28 + x)] = 255;
+  };
+  for (Index t = 6; t < 22; ++t)
+    for (Index w = 0; w < 3; ++w) {
+      set(0, t, 10 + w), set(4, t, 13 + w);                                           // upright
+      set(1, t, 8 + w), set(1, 20, t), set(5, t, 13 + w - t / 4), set(5, 20, t - 1);  // an L
+      set(2, 10 + w, t);                                                              // level
+      set(3, 10 + w, t), set(3, 16 + w, t);                                           // two levels
+    }
+  const auto neighbours = examples::nearest_neighbours(ByteImages({6, 28, 28, 1}, bytes), 1);
+  CHECK(neighbours[0] == 4);
+  CHECK(neighbours[4] == 0);
+  CHECK(neighbours[1] == 5);
+  CHECK(neighbours[5] == 1);
+}
+
+TEST_CASE("nearest neighbours: more than there are is an error") {
+  const examples::SyntheticDigits digits = examples::synthetic_digits(5, 1);
+  CHECK(examples::nearest_neighbours(digits.images, 4).size() == 20);
+  CHECK_THROWS_WITH_AS(examples::nearest_neighbours(digits.images, 5),
+                       "nearest neighbours: 5 of 5 images are wanted; 4 is the most", Error);
+}

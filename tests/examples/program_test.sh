@@ -1,0 +1,83 @@
+# Sourced by the tests of single programs: program and folder from the command line, and ways to fail.
+#
+#   bash NAME_program_test.sh PROGRAM FOLDER
+set -euo pipefail
+program=$1
+folder=$2
+rm -rf "$folder"
+mkdir -p "$folder"
+cd "$folder"
+
+fail() {
+  echo "$(basename "$0"): $1" >&2
+  exit 1
+}
+
+# try ARGUMENT...: runs the program into the file `out`. It may miss what theory says: status 1, but nothing worse.
+try() {
+  local status=0
+  "$program" "$@" >out 2>&1 || status=$?
+  [ "$status" -le 1 ] || fail "$* ended with $status: $(cat out)"
+}
+
+# refuses TEXT ARGUMENT...: the program must fail with TEXT in what it prints.
+refuses() {
+  local text=$1 output
+  shift
+  if output=$("$program" "$@" 2>&1); then fail "$* was accepted"; fi
+  [[ $output == *"$text"* ]] || fail "$* printed '$output', not '$text'"
+}
+
+# repeatable ARGUMENT...: the same seed prints the same on any number of threads, another seed something else.
+repeatable() {
+  try "$@"
+  mv out first
+  for threads in 1 3; do
+    OMP_NUM_THREADS=$threads try "$@"
+    cmp -s out first || fail "$* printed something else on $threads threads"
+  done
+  try "$@" --seed 1234
+  ! cmp -s out first || fail "$*: another seed gave the same"
+}
+
+# chart FILE: it must be a whole SVG.
+chart() { grep -q "</svg>" "$1" || fail "$1 is no chart"; }
+
+# A folder `digits` with 1,300 training and 200 test images that the program is to read: random strokes.
+make_digits() {
+  python3 - <<'END'
+import os, random, struct
+random.seed(1)
+os.mkdir('digits')
+for part, count in ('train', 1300), ('t10k', 200):
+    images, labels = bytearray(), bytearray()
+    for i in range(count):
+        label, image = i % 10, bytearray(784)
+        for t in range(20):
+            x, y = 6 + label + random.randrange(3), 4 + t
+            image[28 * y + x] = image[28 * y + x + 1] = 255
+        images += image
+        labels.append(label)
+    open(f'digits/{part}-images-idx3-ubyte', 'wb').write(struct.pack('>4I', 0x803, count, 28, 28) + images)
+    open(f'digits/{part}-labels-idx1-ubyte', 'wb').write(struct.pack('>2I', 0x801, count) + labels)
+END
+}
+
+# resumes STEM ARGUMENT...: `train ARGUMENT... --output STEM_whole` in one go, and the same into STEM_parts, stopped on
+# the way and resumed, must leave the same checkpoint.
+resumes() {
+  local stem=$1 status=0
+  shift
+  "$program" train "$@" --output "${stem}_whole" >out
+  "$program" train "$@" --output "${stem}_parts" >out &
+  local pid=$!
+  for _ in $(seq 200); do [ -s "${stem}_parts/metrics.jsonl" ] && break; sleep 0.05; done
+  kill -TERM "$pid"
+  wait "$pid" || status=$?
+  [ "$status" -eq 130 ] || fail "stopping gave exit status $status, not 130: $(cat out)"
+  grep -q "Add --resume to go on" out || fail "stopping did not say how to go on"
+  OMP_NUM_THREADS=1 "$program" train "$@" --output "${stem}_parts" --resume >out
+  cmp -s "${stem}_whole/checkpoint.safetensors" "${stem}_parts/checkpoint.safetensors" ||
+    fail "the resumed run differs from the unbroken one"
+  cmp -s "${stem}_whole/metrics.jsonl" "${stem}_parts/metrics.jsonl" || fail "the metrics of the resumed run differ"
+}
