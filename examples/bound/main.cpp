@@ -1,7 +1,6 @@
 /// bound: the variational bound of mutual information on channels that are known, and its gradient estimator.
 #include <cmath>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -164,9 +163,7 @@ int main(int argc, char** argv) {
   Options options;
   const auto add = [&](const char* name, const char* description) {
     CLI::App* const command = app.add_subcommand(name, description);
-    command->add_option("--seed", options.seed, "seed of everything random")
-        ->capture_default_str()
-        ->check(examples::check_seed);
+    examples::add_seed(*command, options.seed, "seed of everything random");
     return command;
   };
   const auto add_output = [&](CLI::App* command) {
@@ -187,14 +184,8 @@ int main(int argc, char** argv) {
   gradient_command->add_option("--repetitions", options.repetitions, "estimates to average, in powers of ten")
       ->capture_default_str()
       ->check(CLI::Range(Index{100}, Index{100'000'000}));
-  try {
-    app.parse(argc, argv);
+  return examples::run_program(app, argc, argv, "bound", [&] {
     if (!*binary_command) std::filesystem::create_directories(options.output);
     return *gaussian_command ? gaussian(options) : *binary_command ? binary(options) : gradient(options);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bound: %s\n", error.what());
-    return 2;
-  }
+  });
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "common/data_set.hpp"
 #include "common/moved_images.hpp"
 #include "eigengrad/eigengrad.hpp"
+#include "eigengrad/io/file.hpp"
 #include "eigengrad/io/safetensors.hpp"
 
 namespace examples {
@@ -108,6 +111,11 @@ inline DigitClassifier load_or_train_classifier(const std::string& path, const D
     for (const auto& item : named_tensors(classifier)) item.assign(file.get<float>(item.name()));
     return classifier;
   }
+  // That the file cannot be written is known before the training.
+  if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty())
+    std::filesystem::create_directories(folder);
+  write_file_atomically(path + ".new", std::span<const std::byte>());
+  std::filesystem::remove(path + ".new");
   train(classifier, data.train, epochs, 0);
   std::vector<SafetensorsEntry> entries;
   for (const auto& item : named_tensors(classifier)) entries.emplace_back(item.name(), item.value());

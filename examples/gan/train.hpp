@@ -16,8 +16,8 @@ namespace gan {
 
 struct TrainOptions {
   std::string loss = "non-saturating", data = "mnist", data_folder, output = "runs/gan";
-  Index epochs = 50, batch = 100;
-  double learning_rate_d = 2e-4, learning_rate_g = 2e-4, beta1 = 0.5;
+  Index epochs = 40, batch = 100;
+  double learning_rate_d = 3e-4, learning_rate_g = 3e-4, beta1 = 0.5;
   std::uint64_t seed = 0;
   bool resume = false;
 };
@@ -36,6 +36,8 @@ class Trainer {
 
   explicit Trainer(const TrainOptions& o)
       : saturating_(o.loss == "saturating"),
+        rate_d_(o.learning_rate_d),
+        rate_g_(o.learning_rate_g),
         rng_(o.seed),
         generator_(rng_),
         discriminator_(rng_),
@@ -45,8 +47,8 @@ class Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   /// Equation (3): one step of D on a batch of real images [N, 784] and one of generated ones, one step of G
-  /// through D on new noise.
-  Figures step(const Tensor& real) {
+  /// through D on new noise; the learning rates times `rate_factor`.
+  Figures step(const Tensor& real, double rate_factor = 1) {
     const Index n = real.shape()[0];
     Figures figures{};
     tape_.clear();
@@ -54,11 +56,13 @@ class Trainer {
     const Var loss_d = examples::discriminator_objective(discriminator_(tape_.constant(real), rng_),
                                                          discriminator_(fake, rng_));
     figures.loss_d = loss_d.item();
+    adam_d_.set_learning_rate(rate_d_ * rate_factor);
     adam_d_.step(tape_.gradient(loss_d, adam_d_.parameters()));
     tape_.clear();
     const Var made = generate(n);
     const Var loss_g = examples::generator_objective(saturating_, discriminator_(made, rng_));
     figures.loss_g = loss_g.item();
+    adam_g_.set_learning_rate(rate_g_ * rate_factor);
     adam_g_.step(tape_.gradient(loss_g, adam_g_.parameters()));
     return figures;
   }
@@ -80,6 +84,7 @@ class Trainer {
   }
 
   bool saturating_;
+  double rate_d_, rate_g_;
   Rng rng_;
   Generator generator_;
   Discriminator discriminator_;
@@ -107,6 +112,7 @@ inline int train(const TrainOptions& options) {
                                         options.output,
                                         {{"loss", options.loss},
                                          {"data", options.data},
+                                         {"epochs", options.epochs},
                                          {"batch", options.batch},
                                          {"learning-rate-d", options.learning_rate_d},
                                          {"learning-rate-g", options.learning_rate_g},
@@ -121,7 +127,8 @@ inline int train(const TrainOptions& options) {
                                        trainer);
   Trainer::Figures figures{};
   const auto step = [&](std::span<const Index> batch) {
-    figures = trainer.step(images.gather(batch).reshape({options.batch, pixels}));
+    figures = trainer.step(images.gather(batch).reshape({options.batch, pixels}),
+                           cosine_decay(1, loop.iteration(), loop.last()));
     check(std::isfinite(figures.loss_d) && std::isfinite(figures.loss_g), "training diverged at iteration ",
           loop.iteration(), "; the last checkpoint is kept, try a smaller learning rate");
     return std::vector<examples::Figure>{{"D", figures.loss_d}, {"G", figures.loss_g}};

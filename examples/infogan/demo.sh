@@ -8,7 +8,7 @@
 # to `infogan_mnist train` (see its --help), for example --epochs 10.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-source examples/common/install.sh
+source examples/common/build.sh
 
 length=(--epochs 5)
 name=infogan
@@ -28,16 +28,8 @@ while [ $# -gt 0 ]; do
 done
 run=${run:-runs/$name}
 
-need_packages "to build the program" g++ cmake ninja-build libeigen3-dev libcli11-dev nlohmann-json3-dev libstb-dev
-need_packages "to fetch the data" ca-certificates curl
-
-build=build/demo
-if [ ! -f "$build/build.ninja" ]; then
-  quietly "Configuring" cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_CXX_FLAGS_RELEASE="-O2 -DNDEBUG" -DEIGENGRAD_TESTS=OFF
-fi
-quietly "Building infogan_mnist" cmake --build "$build" --target infogan_mnist
-program=$build/examples/infogan/infogan_mnist
+build_programs infogan_mnist
+program=$(program infogan_mnist)
 
 data=mnist
 if ! bash examples/common/fetch_data.sh mnist; then

@@ -1,6 +1,4 @@
 /// infogan_mnist: trains InfoGAN, judges it, draws from it and reports on it.
-#include <cstdio>
-#include <exception>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -70,24 +68,16 @@ int main(int argc, char** argv) {
       add_run("evaluate", "print every figure a run is judged by; writes evaluation.json");
   CLI::App* const sample_command =
       add_run("sample", "write images of each code's effect, and random samples");
-  sample_command->add_option("--seed", run.seed, "seed of noise and codes")
-      ->capture_default_str()
-      ->check(examples::check_seed);
+  examples::add_seed(*sample_command, run.seed, "seed of noise and codes");
   CLI::App* const report_command = add_run("report", "write report.html: settings, curves, grids, figures");
 
-  try {
-    app.parse(argc, argv);
+  return examples::run_program(app, argc, argv, "infogan_mnist", [&] {
     std::erase(settings.categorical, 0);  // 0 stands for no categorical code
     if (*train_command) return train(settings, given_settings(*train_command, settings), resume);
     if (*study_command) return study(settings, given_settings(*study_command, settings), seeds);
     if (*evaluate_command) return evaluate_run(run);
     if (*sample_command) return sample_run(run);
     if (*report_command) return report_run(run);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "infogan_mnist: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+    return 0;
+  });
 }

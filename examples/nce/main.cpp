@@ -1,7 +1,6 @@
 /// nce: two experiments that show what noise-contrastive estimation's theory predicts.
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -128,9 +127,7 @@ int main(int argc, char** argv) {
   Options options;
   const auto add = [&](const char* name, const char* description, Index repetitions) {
     CLI::App* const command = app.add_subcommand(name, description);
-    command->add_option("--seed", options.seed, "seed of the data")
-        ->capture_default_str()
-        ->check(examples::check_seed);
+    examples::add_seed(*command, options.seed, "seed of the data");
     command->add_option("--output", options.output, "folder of the plot")->capture_default_str();
     command->add_option("--repetitions", options.repetitions, "samples to estimate from")
         ->default_str(std::to_string(repetitions))
@@ -156,14 +153,8 @@ int main(int argc, char** argv) {
   ica_command->add_option("--nu", options.ica_ratio, "noise points for each data point")
       ->capture_default_str()
       ->check(CLI::Range(Index{1}, Index{1000}));
-  try {
-    app.parse(argc, argv);
+  return examples::run_program(app, argc, argv, "nce", [&] {
     std::filesystem::create_directories(options.output);
     return *gaussian_command ? gaussian(options) : ica(options);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "nce: %s\n", error.what());
-    return 2;
-  }
+  });
 }

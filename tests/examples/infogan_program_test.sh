@@ -2,23 +2,10 @@
 # The program from outside: a resumed run continues bit for bit, Ctrl-C saves, rubbish gives a clear error and harms nothing.
 #   infogan_program_test.sh PROGRAM FOLDER [no-memory-limit]
 # A sanitizer takes memory of its own: no-memory-limit leaves out how much training takes.
-set -euo pipefail
-program=$1
-folder=$2
-rm -rf "$folder"
-mkdir -p "$folder"
-cd "$folder"
+source "$(dirname "$0")/program_test.sh"
+
 # Small enough to run in seconds: few images of an own data set would need files, so the drawn digits serve.
 common=(--data synthetic --batch 16 --threads 2 --seed 5)
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-# refuses TEXT COMMAND...: the command must fail with TEXT in what it prints.
-refuses() {
-  local text=$1 output
-  shift
-  if output=$("$@" 2>&1); then fail "expected an error: $*"; fi
-  [[ $output == *"$text"* ]] || fail "'$*' printed '$output', not '$text'"
-}
 
 # same_state RUN RUN: the checkpoints hold the same arrays.
 same_state() {
@@ -77,30 +64,33 @@ grep -q "Add --resume to go on" stopped.log || fail "stopping did not say how to
 "$program" report --run stopped >/dev/null
 grep -q "No figures yet" stopped/report.html || fail "the report does not say that figures are missing"
 
-refuses "add --resume" "$program" train "${common[@]}" --iterations 3 --output whole
-refuses "cannot be opened" "$program" train "${common[@]}" --output nothing-there --resume
-refuses "it can not change on --resume" "$program" train --seed 6 --output whole --resume
-refuses "--batch is 1" "$program" train --batch 1 --output x
-refuses "--loss is 'wild'" "$program" train --loss wild --output x
-refuses "--categorical has a code of 1 classes" "$program" train --categorical 10,1 --output x
-refuses "data set" "$program" train --data no-such-folder --output x
-refuses "--bogus" "$program" train --bogus
-refuses "--seed" "$program" train "${common[@]}" --iterations 1 --seed -1 --output x
-refuses "--seed" "$program" sample --run whole --seed -1
-refuses "--learning-rate-g is nan" "$program" train --learning-rate-g nan --output x
-refuses "cannot create directories" "$program" train "${common[@]}" --iterations 1 --output whole.log/x
-refuses "subcommand" "$program"
+refuses "add --resume" train "${common[@]}" --iterations 3 --output whole
+refuses "cannot be opened" train "${common[@]}" --output nothing-there --resume
+refuses "it can not change on --resume" train --seed 6 --output whole --resume
+refuses "--batch is 1" train --batch 1 --output x
+refuses "--loss is 'wild'" train --loss wild --output x
+refuses "--categorical has a code of 1 classes" train --categorical 10,1 --output x
+refuses "data set" train --data no-such-folder --output x
+refuses "--bogus" train --bogus
+refuses "--seed" train "${common[@]}" --iterations 1 --seed -1 --output x
+refuses "--seed" sample --run whole --seed -1
+refuses "--learning-rate-g is nan" train --learning-rate-g nan --output x
+refuses "cannot create directories" train "${common[@]}" --iterations 1 --output whole.log/x
+refuses "subcommand"
 head -c 100000 whole/checkpoint.safetensors >truncated.safetensors
 mkdir broken
 cp truncated.safetensors broken/checkpoint.safetensors
-refuses "load_safetensors" "$program" evaluate --run broken
-refuses "cannot be opened" "$program" evaluate --run nothing-there
+refuses "load_safetensors" evaluate --run broken
+refuses "cannot be opened" evaluate --run nothing-there
 [ ! -e x ] || fail "a refused run left a folder behind"
 
 # A disk that is full (here: a limit on the size of files) costs the new checkpoint, not the one before.
 before=$(md5sum <parts/checkpoint.safetensors)
-refuses "checkpoint.safetensors: cannot be written" bash -c 'trap "" XFSZ; ulimit -f 1000; exec "$@"' - \
-  "$program" train "${common[@]}" --iterations 9 --output parts --resume
+(
+  trap "" XFSZ
+  ulimit -f 1000
+  refuses "checkpoint.safetensors: cannot be written" train "${common[@]}" --iterations 9 --output parts --resume
+)
 [ "$before" = "$(md5sum <parts/checkpoint.safetensors)" ] || fail "a failed write harmed the checkpoint"
 [ -z "$(find parts -name '*.partial*')" ] || fail "a failed write left a part of a file behind"
 
@@ -124,9 +114,9 @@ consistent=(--data few --batch 16 --seed 5 --consistency 0.3 --neighbours 3)
 "$program" train "${consistent[@]}" --iterations 2 --output near_parts >>near.log
 "$program" train "${consistent[@]}" --iterations 4 --output near_parts --resume --threads 1 >>near.log
 same_state near near_parts || fail "the resumed run with consistency differs"
-refuses "--consistency needs a categorical code" "$program" train --categorical 0 --consistency 1 --output x
-refuses "--neighbours is -1" "$program" train --neighbours -1 --output x
-refuses "199 is the most" "$program" train "${consistent[@]}" --neighbours 200 --iterations 1 --output few_x
+refuses "--consistency needs a categorical code" train --categorical 0 --consistency 1 --output x
+refuses "--neighbours is -1" train --neighbours -1 --output x
+refuses "199 is the most" train "${consistent[@]}" --neighbours 200 --iterations 1 --output few_x
 
 # A study of several seeds: finished ones are read, other settings are refused.
 study=(study --data few --batch 16 --iterations 3 --output study)
@@ -137,7 +127,6 @@ grep -q "^2 seeds of few" first.log || fail "no summary of two seeds: $(cat firs
 "$program" "${study[@]}" --seeds 0,2 >second.log || true
 diff <(sed -n '/^2 seeds/,$p' first.log) <(sed -n '/^2 seeds/,$p' second.log) >/dev/null || fail "a finished study changed"
 ! grep -q "fresh samples" second.log || fail "a finished seed was judged again"
-refuses "was trained with other settings" "$program" "${study[@]}" --seeds 0 --lambda-categorical 2
-for seeds in "" 3..1 0..5000 1,1 a 1..2..3 -1; do refuses "--seeds" "$program" "${study[@]}" --seeds "$seeds"; done
+refuses "was trained with other settings" "${study[@]}" --seeds 0 --lambda-categorical 2
+for seeds in "" 3..1 0..5000 1,1 a 1..2..3 -1; do refuses "--seeds" "${study[@]}" --seeds "$seeds"; done
 [ ! -e x ] || fail "a refused run left a folder behind"
-echo "1 passed, 0 failed"
