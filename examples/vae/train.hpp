@@ -17,7 +17,7 @@ namespace vae {
 
 struct TrainOptions {
   std::string data = "mnist", data_folder, output = "runs/vae";
-  Index epochs = 1200, batch = 100;
+  Index epochs = 400, batch = 100;
   double learning_rate = 2e-3;
   std::uint64_t seed = 0;
   bool resume = false;
