@@ -120,10 +120,13 @@ inline std::vector<StudyFigure> study_figures(const std::vector<nlohmann::json>&
   };
   if (!seeds.empty() && seeds[0].contains("clustering"))
     for (const char* mode : {"running", "batch"})
-      for (const auto& [key, goal] :
-           {std::pair("accuracy", 0.97), {"nmi", 0.94}, {"ari", none}, {"purity", none}})
-        add(std::string(key) + ", " + mode, std::string(mode) == "running" ? goal : none,
+      for (const char* key : {"accuracy", "nmi", "ari", "purity"}) {
+        const std::string name = key;
+        const bool is_running = std::string(mode) == "running";
+        const double goal = name == "accuracy" ? 0.97 : name == "nmi" ? 0.94 : none;
+        add(name + ", " + mode, is_running ? goal : none,
             [&](const nlohmann::json& seed) { return seed.at("clustering").at(mode).at(key).get<double>(); });
+      }
   for (std::size_t code = 0; code < codes.count(); ++code)
     add("L_I(" + codes.name(code) + "), nats",
         codes.is_categorical(code) && codes.classes(code) == 10 ? 2.29 : none,
