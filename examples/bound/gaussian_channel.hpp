@@ -105,11 +105,11 @@ struct BoundFigures {
 
 inline BoundFigures measure(const GaussianChannel& channel, const GaussianPosterior& q, Index n, Rng& rng) {
   constexpr Index batch = 10'000;
-  std::vector<double> bound, divergence, entropy;
+  examples::RunningMean bound, divergence, entropy;
   Tape tape;
   const auto evaluating = tape.pause_recording();
-  const auto append = [](std::vector<double>& values, const Var& each, double sign, double constant) {
-    for (Index i = 0; i < each.size(); ++i) values.push_back(sign * each.value().data()[i] + constant);
+  const auto append = [](examples::RunningMean& mean, const Var& each, double sign, double constant) {
+    for (Index i = 0; i < each.size(); ++i) mean.add(sign * each.value().data()[i] + constant);
   };
   for (Index done = 0; done < n; done += batch) {
     tape.clear();
@@ -120,7 +120,7 @@ inline BoundFigures measure(const GaussianChannel& channel, const GaussianPoster
     append(divergence, sum(kl(p, approximation), -1), 1, 0);
     append(entropy, sum(p.log_prob(c), -1), -1, 0);
   }
-  return {examples::mean_figure(bound), examples::mean_figure(divergence), examples::mean_figure(entropy)};
+  return {bound.figure(), divergence.figure(), entropy.figure()};
 }
 
 }  // namespace bound

@@ -126,21 +126,18 @@ int gradient(const Options& options) {
               static_cast<long long>(EstimatorExperiment::samples), experiment.parameter_count());
   std::printf("%12s  %-15s %-20s %-18s %s\n", "repetitions", "relative error", "expected if unbiased",
               "largest deviation", "length along the exact gradient");
-  std::vector<double> counts, errors;
   examples::Series measured{"measured", {}, {}}, expected{"an unbiased estimator's", {}, {}};
   for (Index count = 100; count <= options.repetitions; count *= 10) {
     experiment.run_to(count);
-    counts.push_back(static_cast<double>(count));
-    errors.push_back(experiment.relative_error());
     std::printf("%12lld  %-15.5f %-20.5f %4.2f s.e.          %.4f\n", static_cast<long long>(count),
-                errors.back(), experiment.expected_error(), experiment.largest_deviation(),
+                experiment.relative_error(), experiment.expected_error(), experiment.largest_deviation(),
                 experiment.scale());
     std::fflush(stdout);
-    for (auto* series : {&measured, &expected}) series->x.push_back(std::log10(counts.back()));
-    measured.y.push_back(std::log10(errors.back()));
+    for (auto* series : {&measured, &expected}) series->x.push_back(std::log10(static_cast<double>(count)));
+    measured.y.push_back(std::log10(experiment.relative_error()));
     expected.y.push_back(std::log10(experiment.expected_error()));
   }
-  // Of so many components one lies this far out by chance in one run of a thousand.
+  // That one of 297 normal numbers lies farther out has a probability of 2e-4.
   const double allowed = 5;
   const bool unbiased = experiment.largest_deviation() < allowed;
   std::printf("every component within %.0f standard errors: %s\n", allowed, verdict(unbiased));

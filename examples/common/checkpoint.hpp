@@ -41,7 +41,6 @@ class Checkpoint {
                      ", but of ", metadata("program"));
   }
 
-  const std::string& path() const { return path_; }
   eigengrad::Index iteration() const { return numbers<std::int64_t>("progress", 3)[0]; }
 
   const std::string& metadata(const std::string& name) const {
@@ -51,8 +50,8 @@ class Checkpoint {
     return found->second;
   }
 
-  /// Restores the module from what `prefix` names in the file, "" or "networks.": enough to evaluate and to
-  /// sample where training saved more.
+  /// Restores the module from what `prefix` names in the file, "" or a member such as "model.": enough to
+  /// evaluate and to sample where training saved more.
   template <class Module>
   void restore(Module& module, const std::string& prefix = "") const {
     using Scalar = eigengrad::ScalarOf<Module>;

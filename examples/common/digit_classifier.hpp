@@ -11,6 +11,7 @@
 #include "common/batch_cursor.hpp"
 #include "common/data_set.hpp"
 #include "common/moved_images.hpp"
+#include "common/progress.hpp"
 #include "eigengrad/eigengrad.hpp"
 #include "eigengrad/io/file.hpp"
 #include "eigengrad/io/safetensors.hpp"
@@ -88,6 +89,8 @@ inline void train(DigitClassifier& classifier, const ImageDataSet& data, eigengr
   Adam adam(parameters(classifier), {.learning_rate = rate});
   Tape tape;
   std::vector<Index> labels;
+  ProgressLine progress("classifier, iteration");
+  progress.start(0, steps, batch);
   for (Index step = 0; step < steps; ++step) {
     tape.clear();
     const auto chosen = cursor.next();
@@ -96,18 +99,24 @@ inline void train(DigitClassifier& classifier, const ImageDataSet& data, eigengr
     const Var images = tape.constant(moved_images(data.images.gather(chosen), {}, rng));
     const Var logits = classifier.logits(classifier.features(images, nn::BatchNormMode::update));
     adam.set_learning_rate(cosine_decay(rate, step, steps));
-    adam.step(tape.gradient(-mean(Categorical(logits).log_prob(labels)), adam.parameters()));
+    const Var loss = -mean(Categorical(logits).log_prob(labels));
+    adam.step(tape.gradient(loss, adam.parameters()));
+    progress.update(step + 1, {{"loss", loss.item()}});
   }
 }
 
-/// The classifier saved at `path`, or, where there is none, a new one, trained and saved there.
-inline DigitClassifier load_or_train_classifier(const std::string& path, const DataSets& data,
-                                                eigengrad::Index epochs) {
+/// The classifier saved at `path`, or, where there is none, a new one, trained on the data set `name` and
+/// saved there. Throws where the file holds something else, or a classifier of another data set.
+inline DigitClassifier load_or_train_classifier(const std::string& path, const std::string& name,
+                                                const DataSets& data, eigengrad::Index epochs) {
   using namespace eigengrad;
   Rng rng(0);
   DigitClassifier classifier(rng);
   if (std::filesystem::exists(path)) {
     const SafetensorsFile file = load_safetensors(path);
+    const auto found = file.metadata.find("classifier of");
+    check(found != file.metadata.end(), path, ": this is no classifier");
+    check(found->second == name, path, ": this is a classifier of ", found->second, ", not of ", name);
     for (const auto& item : named_tensors(classifier)) item.assign(file.get<float>(item.name()));
     return classifier;
   }
@@ -119,7 +128,7 @@ inline DigitClassifier load_or_train_classifier(const std::string& path, const D
   train(classifier, data.train, epochs, 0);
   std::vector<SafetensorsEntry> entries;
   for (const auto& item : named_tensors(classifier)) entries.emplace_back(item.name(), item.value());
-  save_safetensors(path, entries);
+  save_safetensors(path, entries, {{"classifier of", name}});
   return classifier;
 }
 

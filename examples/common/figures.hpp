@@ -18,13 +18,26 @@ inline const char* verdict(bool reached) {
 struct MeanFigure {
   double mean = 0, standard_error = 0;
 };
-/// Of independent values; the standard error of a single one is 0.
+
+/// Mean of independent values that are added one by one. The standard error of a single one is 0.
+/// Source: Welford, "Note on a method for calculating corrected sums of squares and products", 1962.
+class RunningMean {
+ public:
+  void add(double value) {
+    const double difference = value - mean_;
+    mean_ += difference / ++count_;
+    squares_ += difference * (value - mean_);
+  }
+  MeanFigure figure() const { return {mean_, count_ > 1 ? std::sqrt(squares_ / (count_ - 1) / count_) : 0}; }
+
+ private:
+  double count_ = 0, mean_ = 0, squares_ = 0;
+};
+
 inline MeanFigure mean_figure(const std::vector<double>& values) {
-  const auto n = static_cast<double>(values.size());
-  double mean = 0, square = 0;
-  for (const double value : values) mean += value / n;
-  for (const double value : values) square += (value - mean) * (value - mean);
-  return {mean, n > 1 ? std::sqrt(square / (n - 1) / n) : 0};
+  RunningMean mean;
+  for (const double value : values) mean.add(value);
+  return mean.figure();
 }
 
 /// The middle one, or the mean of the middle two. Throws where there is none.

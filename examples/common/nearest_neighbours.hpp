@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/moved_images.hpp"
+#include "common/squared_distances.hpp"
 #include "eigengrad/eigengrad.hpp"
 #include "eigengrad/io/idx.hpp"
 
@@ -61,32 +62,22 @@ inline std::vector<std::int32_t> nearest_neighbours(const eigengrad::ByteImages&
   check(count >= 1 && count < n, "nearest neighbours: ", count, " of ", n, " images are wanted; ", n - 1,
         " is the most");
   const Tensor points = detail::straightened(images);
-  const Eigen::VectorXf norms = points.matrix().rowwise().squaredNorm();
   std::vector<std::int32_t> result(static_cast<std::size_t>(n * count));
-  constexpr Index block = 100;  // rows of the table of distances at a time
-  Tape tape;
-  const auto evaluating = tape.pause_recording();
-  for (Index begin = 0; begin < n; begin += block) {
-    tape.clear();
-    const Index rows = std::min(block, n - begin);
-    const Tensor part = kernels::slice(points, 0, begin, begin + rows);
-    const Tensor products = matmul(tape.constant(part), transpose(tape.constant(points))).value();
-    parallel_for(rows, static_cast<double>(rows * n), [&](Index i) {
-      using Candidate = std::pair<float, std::int32_t>;  // squared distance, less the image's own norm
-      std::vector<Candidate> best;                       // a heap, the farthest on top
-      for (Index j = 0; j < n; ++j) {
-        const Candidate candidate{norms[j] - 2 * products(i, j), static_cast<std::int32_t>(j)};
-        const bool full = static_cast<Index>(best.size()) == count;
-        if (j == begin + i || (full && candidate >= best.front())) continue;
-        if (full) std::pop_heap(best.begin(), best.end()), best.pop_back();
-        best.push_back(candidate);
-        std::push_heap(best.begin(), best.end());
-      }
-      std::sort_heap(best.begin(), best.end());
-      for (Index k = 0; k < count; ++k)
-        result[static_cast<std::size_t>((begin + i) * count + k)] = best[static_cast<std::size_t>(k)].second;
-    });
-  }
+  for_each_squared_distances(points, points, 1, [&](Index i, const float* squares) {
+    using Candidate = std::pair<float, std::int32_t>;  // squared distance, image
+    std::vector<Candidate> best;                       // a heap, the farthest on top
+    for (Index j = 0; j < n; ++j) {
+      const Candidate candidate{squares[j], static_cast<std::int32_t>(j)};
+      const bool full = static_cast<Index>(best.size()) == count;
+      if (j == i || (full && candidate >= best.front())) continue;
+      if (full) std::pop_heap(best.begin(), best.end()), best.pop_back();
+      best.push_back(candidate);
+      std::push_heap(best.begin(), best.end());
+    }
+    std::sort_heap(best.begin(), best.end());
+    for (Index k = 0; k < count; ++k)
+      result[static_cast<std::size_t>(i * count + k)] = best[static_cast<std::size_t>(k)].second;
+  });
   return result;
 }
 

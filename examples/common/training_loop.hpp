@@ -29,6 +29,23 @@ struct TrainingPlan {
   bool resume;
 };
 
+/// The plan that the options of add_training_options() make, with `chosen`, those of the program's own.
+template <class Options>
+TrainingPlan training_plan(const std::string& program, const Options& options, eigengrad::Index images,
+                           nlohmann::json chosen) {
+  chosen.update(
+      {{"data", options.data}, {"epochs", options.epochs}, {"batch", options.batch}, {"seed", options.seed}});
+  return {.program = program,
+          .output = options.output,
+          .options = std::move(chosen),
+          .metadata = {{"data", options.data}, {"data-folder", options.data_folder}},
+          .images = images,
+          .batch = options.batch,
+          .epochs = options.epochs,
+          .seed = options.seed,
+          .resume = options.resume};
+}
+
 /// One run: a module with rng(), its place in the data, checkpoint, metrics and progress line.
 template <class Trainer>
 class TrainingLoop {

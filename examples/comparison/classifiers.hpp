@@ -19,7 +19,7 @@ struct Sample {
       : one(pair.one.sample(n, rng)), zero(pair.zero.sample(n, rng)) {}
 };
 
-/// [..., d] -> logit [..., 1] by two hidden layers of 64 tanh.
+/// [..., d] -> logit [..., 1] by two hidden layers of 64 softplus units.
 struct Network {
   nn::Linear hidden1, hidden2, output;
   Network(Index d, Rng& rng) : hidden1(d, 64, rng), hidden2(64, 64, rng), output(64, 1, rng) {}

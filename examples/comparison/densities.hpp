@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/log_mean.hpp"
 #include "eigengrad/eigengrad.hpp"
 
 namespace comparison {
@@ -41,15 +42,14 @@ class Mixture {
 
   /// ln p of the d numbers at u.
   double log_density(const float* u) const {
-    double largest = -1e300, sum = 0;
+    examples::LogMean mean;
     for (const Component& c : components_) {
       double value = -std::log(c.std * std::sqrt(2 * std::numbers::pi)) * static_cast<double>(dimensions());
       for (std::size_t j = 0; j < c.mean.size(); ++j)
         value -= std::pow((static_cast<double>(u[j]) - c.mean[j]) / c.std, 2) / 2;
-      sum = value > largest ? sum * std::exp(largest - value) + 1 : sum + std::exp(value - largest);
-      largest = std::max(largest, value);
+      mean.add(value);
     }
-    return largest + std::log(sum / static_cast<double>(components_.size()));
+    return mean.log_of_mean();
   }
 
  private:

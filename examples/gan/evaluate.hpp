@@ -38,8 +38,8 @@ inline int evaluate(const EvaluateOptions& options) {
   const Tensor validation = flat(train.slice(train.count() - validation_images, train.count()));
   const Tensor real = flat(train.slice(0, std::min(options.samples, train.count() - validation_images)));
 
-  examples::DigitClassifier classifier =
-      examples::load_or_train_classifier(options.classifier, data, options.classifier_epochs);
+  examples::DigitClassifier classifier = examples::load_or_train_classifier(
+      options.classifier, checkpoint.metadata("data"), data, options.classifier_epochs);
   const double accuracy = examples::accuracy(classifier, data.test);
   std::printf("classifier: %.2f %% of the test images  wanted >= %.0f %%  %s\n", 100 * accuracy,
               100 * wanted_accuracy, examples::verdict(accuracy >= wanted_accuracy));
@@ -58,8 +58,9 @@ inline int evaluate(const EvaluateOptions& options) {
   const bool reached = parzen.mean >= paper - paper_error;
   std::printf("Parzen window: %.1f +- %.1f nats (sigma %.3f)  paper %.0f +- %.0f  %s\n", parzen.mean,
               parzen.standard_error, sigma, paper, paper_error, examples::verdict(reached));
-  std::printf("  as many real training images instead of generated ones: %.1f +- %.1f (sigma %.3f)\n",
-              parzen_real.mean, parzen_real.standard_error, sigma_real);
+  std::printf("  %lld real training images instead of generated ones: %.1f +- %.1f (sigma %.3f)\n",
+              static_cast<long long>(real.shape()[0]), parzen_real.mean, parzen_real.standard_error,
+              sigma_real);
   std::printf(
       "  Warning: this figure misorders models. In 784 dimensions a window around so few points says\n"
       "  little about the density; blurred images near the middle of the data raise it, variety does not.\n");

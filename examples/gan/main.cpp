@@ -1,4 +1,4 @@
-/// gan: the first GAN on MNIST, with the alternating objectives of the note, equation (3).
+/// gan: a GAN on MNIST, with the alternating objectives of the note, equation (3).
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -8,7 +8,7 @@
 
 int main(int argc, char** argv) {
   using namespace gan;
-  CLI::App app("The first GAN on MNIST, from the primitives of eigengrad");
+  CLI::App app("A GAN on MNIST, from the primitives of eigengrad");
   app.require_subcommand(1);
   TrainOptions train_options;
   CLI::App* const train_command =

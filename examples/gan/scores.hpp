@@ -9,6 +9,8 @@
 
 #include "common/digit_classifier.hpp"
 #include "common/figures.hpp"
+#include "common/log_mean.hpp"
+#include "common/squared_distances.hpp"
 
 namespace gan {
 
@@ -22,36 +24,15 @@ using namespace eigengrad;
 /// Source: Breuleux et al. 2011, as used by Goodfellow et al. 2014. It is known to misorder models: see Theis
 /// et al., "A note on the evaluation of generative models", arXiv 1511.01844.
 inline std::vector<double> parzen_log_likelihood(const Tensor& points, const Tensor& centres, double sigma) {
-  constexpr Index block = 500;
-  const Index n = points.shape()[0], m = centres.shape()[0];
   const auto d = static_cast<double>(points.shape()[1]);
-  const Eigen::VectorXf centre_norms = centres.matrix().rowwise().squaredNorm();
-  const double constant =
-      -d * std::log(sigma * std::sqrt(2 * std::numbers::pi)) - std::log(static_cast<double>(m));
-  std::vector<double> result(static_cast<std::size_t>(n));
-  Tape tape;
-  const auto evaluating = tape.pause_recording();
-  for (Index begin = 0; begin < n; begin += block) {
-    tape.clear();
-    const Index rows = std::min(block, n - begin);
-    const Tensor part = kernels::slice(points, 0, begin, begin + rows);
-    const Eigen::VectorXf norms = part.matrix().rowwise().squaredNorm();
-    const Tensor products = matmul(tape.constant(part), transpose(tape.constant(centres))).value();
-    parallel_for(rows, static_cast<double>(rows * m) * 20, [&](Index i) {
-      double largest = -1e300, sum = 0;
-      for (Index j = 0; j < m; ++j) {
-        const double square = static_cast<double>(norms[i] + centre_norms[j] - 2 * products(i, j));
-        const double value = -square / (2 * sigma * sigma);
-        if (value > largest) {
-          sum = sum * std::exp(largest - value) + 1;
-          largest = value;
-        } else {
-          sum += std::exp(value - largest);
-        }
-      }
-      result[static_cast<std::size_t>(begin + i)] = largest + std::log(sum) + constant;
-    });
-  }
+  const double constant = -d * std::log(sigma * std::sqrt(2 * std::numbers::pi));
+  std::vector<double> result(static_cast<std::size_t>(points.shape()[0]));
+  examples::for_each_squared_distances(points, centres, 20, [&](Index i, const float* squares) {
+    examples::LogMean mean;
+    for (Index j = 0; j < centres.shape()[0]; ++j)
+      mean.add(-static_cast<double>(squares[j]) / (2 * sigma * sigma));
+    result[static_cast<std::size_t>(i)] = mean.log_of_mean() + constant;
+  });
   return result;
 }
 

@@ -103,28 +103,19 @@ inline Tensor generate(Generator& generator, Index n, Rng& rng) {
 inline int train(const TrainOptions& options) {
   check(options.loss == "saturating" || options.loss == "non-saturating", "--loss is '", options.loss,
         "'; it must be saturating or non-saturating");
+  check(options.batch >= 2, "--batch is ", options.batch, "; batch norm needs at least 2");
   const examples::DataSets data = examples::load_data_set(options.data, options.data_folder);
   const ByteImages& images = data.train.images;
-  check(images.shape()[1] * images.shape()[2] == pixels && images.count() > validation_images, options.data,
-        ": more than ", validation_images, " images of 28x28 pixels are needed, these are ", images.shape());
+  check(images.shape()[1] == 28 && images.shape()[2] == 28 && images.count() > validation_images,
+        options.data, ": more than ", validation_images, " images of 28x28 pixels are needed, these are ",
+        images.shape());
   Trainer trainer(options);
-  examples::TrainingLoop<Trainer> loop({"gan",
-                                        options.output,
-                                        {{"loss", options.loss},
-                                         {"data", options.data},
-                                         {"epochs", options.epochs},
-                                         {"batch", options.batch},
-                                         {"learning-rate-d", options.learning_rate_d},
-                                         {"learning-rate-g", options.learning_rate_g},
-                                         {"beta1", options.beta1},
-                                         {"seed", options.seed}},
-                                        {{"data", options.data}, {"data-folder", options.data_folder}},
-                                        images.count() - validation_images,
-                                        options.batch,
-                                        options.epochs,
-                                        options.seed,
-                                        options.resume},
-                                       trainer);
+  const nlohmann::json chosen = {{"loss", options.loss},
+                                 {"learning-rate-d", options.learning_rate_d},
+                                 {"learning-rate-g", options.learning_rate_g},
+                                 {"beta1", options.beta1}};
+  examples::TrainingLoop<Trainer> loop(
+      examples::training_plan("gan", options, images.count() - validation_images, chosen), trainer);
   Trainer::Figures figures{};
   const auto step = [&](std::span<const Index> batch) {
     figures = trainer.step(images.gather(batch).reshape({options.batch, pixels}),

@@ -13,9 +13,10 @@ namespace {
 
 using namespace infogan;
 
-/// Adds one option for every setting, with its default shown.
-void add_settings(CLI::App& command, Settings& settings) {
+/// Adds one option for every setting but those `without`, with its default shown.
+void add_settings(CLI::App& command, Settings& settings, const std::string& without = "") {
   visit_settings(settings, [&](const char* name, auto& field, const char* description) {
+    if (name == without) return;
     CLI::Option* const option = command.add_option("--" + std::string(name), field, description);
     option->capture_default_str();
     if constexpr (std::is_same_v<std::remove_reference_t<decltype(field)>, std::vector<Index>>)
@@ -31,7 +32,8 @@ void add_settings(CLI::App& command, Settings& settings) {
 std::vector<std::string> given_settings(const CLI::App& command, Settings& settings) {
   std::vector<std::string> names;
   visit_settings(settings, [&](const char* name, auto&, const char*) {
-    if (command.count("--" + std::string(name)) > 0) names.emplace_back(name);
+    const CLI::Option* const option = command.get_option_no_throw("--" + std::string(name));
+    if (option != nullptr && option->count() > 0) names.emplace_back(name);
   });
   return names;
 }
@@ -51,7 +53,7 @@ int main(int argc, char** argv) {
   std::string seeds = "0..9";
   CLI::App* const study_command = app.add_subcommand(
       "study", "train and judge several seeds; mean, spread, worst and best of every figure");
-  add_settings(*study_command, settings);
+  add_settings(*study_command, settings, "seed");
   study_command->add_option("--seeds", seeds, "seeds such as 0..9 or 1,4; finished ones are not run again")
       ->capture_default_str();
 

@@ -71,6 +71,13 @@ class TrainingRun {
   /// Trains to the end or to Ctrl-C; returns the exit status of the program.
   int run() {
     describe();
+    if (settings_.consistency > 0 && settings_.neighbours > 0) {
+      std::printf("Looking for %lld nearest neighbours of each image\n",
+                  static_cast<long long>(settings_.neighbours));
+      std::fflush(stdout);
+      neighbours_ = examples::nearest_neighbours(data_.train.images, settings_.neighbours);
+      release_unused_memory();
+    }
     const examples::StopOnSignal signals;
     progress_.start(iteration_, last_iteration_, settings_.batch);
     while (iteration_ < last_iteration_ && !examples::stop_requested) step();
@@ -103,7 +110,7 @@ class TrainingRun {
   void step() {
     const auto batch = cursor_.next();
     const Tensor real = data_.train.images.gather(batch);
-    const StepFigures figures = trainer_.step(real, partners(batch));
+    const StepFigures figures = trainer_.step(real, partners(batch, real));
     ++iteration_;
     saved_ = false;
     record(figures);
@@ -112,11 +119,8 @@ class TrainingRun {
   }
 
   /// The images whose moved copies are to have the class of the batch's: themselves, or neighbours at random.
-  Tensor partners(std::span<const Index> batch) {
-    if (settings_.consistency == 0) return {};
-    if (settings_.neighbours == 0) return data_.train.images.gather(batch);
-    if (neighbours_.empty())
-      neighbours_ = examples::nearest_neighbours(data_.train.images, settings_.neighbours);
+  Tensor partners(std::span<const Index> batch, const Tensor& real) {
+    if (settings_.consistency == 0 || settings_.neighbours == 0) return real;
     std::vector<Index, PoolAllocator<Index>> chosen;
     chosen.reserve(batch.size());
     for (Index image : batch) {

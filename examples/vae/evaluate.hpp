@@ -28,7 +28,11 @@ inline int evaluate(const EvaluateOptions& options) {
   checkpoint.restore(model, "model.");
   const Tensor images =
       binarise(data.test.images.slice(0, std::min(options.images, data.test.images.count())), rng);
-  const Likelihood result = likelihood(model, images, options.samples, rng);
+  examples::ProgressLine progress("image");
+  progress.start(0, images.shape()[0], 1);
+  const Likelihood result =
+      likelihood(model, images, options.samples, rng, [&](Index judged) { progress.update(judged, {}); });
+  progress.finish();
   const examples::MeanFigure bound = examples::mean_figure(result.bound),
                              log_likelihood = examples::mean_figure(result.log_likelihood);
   const bool bound_reached = bound.mean >= wanted_bound, loss_reached = -log_likelihood.mean <= wanted_loss;

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "common/data_set.hpp"
@@ -82,11 +81,13 @@ inline double mean_bound(const Vae<float>& model, const Tensor& images, Rng& rng
   return total / static_cast<double>(images.shape()[0]);
 }
 
+inline constexpr Index shown_images = 50;  ///< of the test images, with their reconstructions
+
 /// Writes FOLDER/samples.png, the means of p(x|z) for z ~ N(0, 1), and FOLDER/reconstructions.png, rows of
 /// test images, binarised, each above the mean of p(x|z) for z ~ q(z|x).
 inline void write_images(const Vae<float>& model, const Tensor& images, const std::string& folder,
                          std::uint64_t seed) {
-  constexpr Index columns = 10, pairs = 5;
+  constexpr Index columns = 10, pairs = shown_images / columns;
   const auto side = static_cast<Index>(std::lround(std::sqrt(static_cast<double>(images.shape()[1]))));
   Rng rng(seed, std::uint64_t{2} << 32);
   Tape tape;
@@ -113,23 +114,14 @@ inline int train(const TrainOptions& options) {
   const ByteImages& images = data.train.images;
   check(images.shape()[1] == 28 && images.shape()[2] == 28, options.data,
         ": the network is for images of 28x28 pixels, these are ", images.shape());
+  check(data.test.images.count() >= shown_images && data.test.images.shape()[1] == 28, options.data, ": ",
+        shown_images, " test images of 28x28 pixels are needed, these are ", data.test.images.shape());
   Rng test_rng(options.seed, std::uint64_t{1} << 33);
   const Tensor test = binarise(data.test.images.slice(0, data.test.images.count()), test_rng);
   Trainer trainer(options);
-  examples::TrainingLoop<Trainer> loop({"vae",
-                                        options.output,
-                                        {{"data", options.data},
-                                         {"epochs", options.epochs},
-                                         {"batch", options.batch},
-                                         {"learning-rate", options.learning_rate},
-                                         {"seed", options.seed}},
-                                        {{"data", options.data}, {"data-folder", options.data_folder}},
-                                        images.count(),
-                                        options.batch,
-                                        options.epochs,
-                                        options.seed,
-                                        options.resume},
-                                       trainer);
+  examples::TrainingLoop<Trainer> loop(
+      examples::training_plan("vae", options, images.count(), {{"learning-rate", options.learning_rate}}),
+      trainer);
   const auto step = [&](std::span<const Index> batch) {
     const double rate =
         cosine_decay(options.learning_rate, loop.iteration(), loop.last(), options.learning_rate / 100);

@@ -1,7 +1,10 @@
 // Means, medians and slopes.
+#include <cmath>
+
 #include <doctest/doctest.h>
 
 #include "common/figures.hpp"
+#include "common/log_mean.hpp"
 
 using namespace examples;
 
@@ -21,4 +24,11 @@ TEST_CASE("figures: the median") {
 TEST_CASE("figures: the slope of a power law") {
   CHECK(log_log_slope({1, 10, 1000}, {3, 0.3, 0.003}) == doctest::Approx(-1));
   CHECK_THROWS_WITH_AS(log_log_slope({5, 5}, {1, 2}), "a slope needs two different sizes", eigengrad::Error);
+}
+
+TEST_CASE("figures: a mean of logarithms and the logarithm of a mean, of weights that no double could hold") {
+  LogMean mean;
+  for (const double value : {-1000.0, -1001.0, -999.0}) mean.add(value);
+  CHECK(mean.mean_of_logs() == doctest::Approx(-1000));
+  CHECK(mean.log_of_mean() == doctest::Approx(-1000 + std::log((1 + std::exp(1) + std::exp(-1)) / 3)));
 }

@@ -55,3 +55,20 @@ TEST_CASE("nearest neighbours: more than there are is an error") {
   CHECK_THROWS_WITH_AS(examples::nearest_neighbours(digits.images, 5),
                        "nearest neighbours: 5 of 5 images are wanted; 4 is the most", Error);
 }
+
+TEST_CASE("squared distances are those of the definition, over several blocks") {
+  Rng rng(1);
+  const Tensor points = rng.normal<float>({230, 3}), centres = rng.normal<float>({41, 3});
+  std::vector<int> visits(230, 0);
+  double worst = 0;
+  examples::for_each_squared_distances(points, centres, 0, [&](Index i, const float* squares) {
+    ++visits[static_cast<std::size_t>(i)];  // rows differ, and so little work stays on one thread
+    for (Index j = 0; j < 41; ++j) {
+      double expected = 0;
+      for (Index d = 0; d < 3; ++d) expected += std::pow(points(i, d) - centres(j, d), 2);
+      worst = std::max(worst, std::abs(static_cast<double>(squares[j]) - expected));
+    }
+  });
+  CHECK(worst < 1e-5);
+  CHECK(std::count(visits.begin(), visits.end(), 1) == 230);
+}

@@ -18,6 +18,7 @@ try() {
   local status=0
   "$program" "$@" >out 2>&1 || status=$?
   [ "$status" -le 1 ] || fail "$* ended with $status: $(cat out)"
+  sed -i '/ images\/s /d' out  # progress, which differs from run to run
 }
 
 # refuses TEXT ARGUMENT...: the program must fail with TEXT in what it prints.
@@ -42,13 +43,14 @@ repeatable() {
 # chart FILE: it must be a whole SVG.
 chart() { grep -q "</svg>" "$1" || fail "$1 is no chart"; }
 
-# A folder `digits` with 1,300 training and 200 test images that the program is to read: random strokes.
+# make_digits FOLDER TRAIN TEST: a data set of so many training and test images, strokes at random.
 make_digits() {
-  python3 - <<'END'
-import os, random, struct
+  python3 - "$@" <<'END'
+import os, random, struct, sys
 random.seed(1)
-os.mkdir('digits')
-for part, count in ('train', 1300), ('t10k', 200):
+folder = sys.argv[1]
+os.mkdir(folder)
+for part, count in ('train', int(sys.argv[2])), ('t10k', int(sys.argv[3])):
     images, labels = bytearray(), bytearray()
     for i in range(count):
         label, image = i % 10, bytearray(784)
@@ -57,8 +59,8 @@ for part, count in ('train', 1300), ('t10k', 200):
             image[28 * y + x] = image[28 * y + x + 1] = 255
         images += image
         labels.append(label)
-    open(f'digits/{part}-images-idx3-ubyte', 'wb').write(struct.pack('>4I', 0x803, count, 28, 28) + images)
-    open(f'digits/{part}-labels-idx1-ubyte', 'wb').write(struct.pack('>2I', 0x801, count) + labels)
+    open(f'{folder}/{part}-images-idx3-ubyte', 'wb').write(struct.pack('>4I', 0x803, count, 28, 28) + images)
+    open(f'{folder}/{part}-labels-idx1-ubyte', 'wb').write(struct.pack('>2I', 0x801, count) + labels)
 END
 }
 

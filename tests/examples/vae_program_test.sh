@@ -2,7 +2,7 @@
 # The program vae: training resumes bit for bit, images and figures come out, rubbish is refused and harms nothing.
 source "$(dirname "$0")/program_test.sh"
 
-make_digits
+make_digits digits 1300 200
 common=(--data digits --batch 20 --epochs 20)
 resumes run "${common[@]}"
 for image in samples reconstructions; do
@@ -26,6 +26,15 @@ refuses "cannot be opened" evaluate --run nothing
 mkdir broken other
 head -c 5000 run_whole/checkpoint.safetensors >broken/checkpoint.safetensors
 refuses "load_safetensors" evaluate --run broken
+make_digits few 100 20
+refuses "50 test images of 28x28 pixels are needed" train --data few --batch 20 --output x
+refuses "/proc/self" train "${common[@]}" --output /proc/self
+(
+  trap "" XFSZ
+  ulimit -f 100
+  refuses "checkpoint.safetensors: cannot be written" train "${common[@]}" --output full
+)
+[ -z "$(find full -name '*.partial*')" ] || fail "a failed write left a part of a file behind"
 touch file
 refuses "cannot create directories" train "${common[@]}" --output file/x
 [ ! -e x ] || fail "a refused run left a folder behind"
