@@ -115,6 +115,7 @@ inline void validate(const Settings& s) {
   check(s.consistency == 0 || !s.categorical.empty(), "--consistency needs a categorical code");
   check(s.neighbours >= 0 && s.neighbours <= 1000, "--neighbours is ", s.neighbours,
         "; 0 to 1000 are possible");
+  check(s.neighbours == 0 || s.consistency > 0, "--neighbours needs --consistency");
   at_least_zero("learning-rate-d", s.learning_rate_d);
   at_least_zero("learning-rate-g", s.learning_rate_g);
   at_least_zero("learning-rate-q", s.learning_rate_q);

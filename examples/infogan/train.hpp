@@ -71,7 +71,7 @@ class TrainingRun {
   /// Trains to the end or to Ctrl-C; returns the exit status of the program.
   int run() {
     describe();
-    if (settings_.consistency > 0 && settings_.neighbours > 0) {
+    if (settings_.neighbours > 0) {
       std::printf("Looking for %lld nearest neighbours of each image\n",
                   static_cast<long long>(settings_.neighbours));
       std::fflush(stdout);
@@ -120,7 +120,7 @@ class TrainingRun {
 
   /// The images whose moved copies are to have the class of the batch's: themselves, or neighbours at random.
   Tensor partners(std::span<const Index> batch, const Tensor& real) {
-    if (settings_.consistency == 0 || settings_.neighbours == 0) return real;
+    if (settings_.neighbours == 0) return real;
     std::vector<Index, PoolAllocator<Index>> chosen;
     chosen.reserve(batch.size());
     for (Index image : batch) {

@@ -107,6 +107,7 @@ consistent=(--data few --batch 16 --seed 5 --consistency 0.3 --neighbours 3)
 "$program" train "${consistent[@]}" --iterations 4 --output near_parts --resume --threads 1 >>near.log
 same_state near near_parts || fail "the resumed run with consistency differs"
 refuses "--consistency needs a categorical code" train --categorical 0 --consistency 1 --output x
+refuses "--neighbours needs --consistency" train --neighbours 3 --output x
 refuses "--neighbours is -1" train --neighbours -1 --output x
 refuses "199 is the most" train "${consistent[@]}" --neighbours 200 --iterations 1 --output few_x
 
