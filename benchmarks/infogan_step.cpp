@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: infogan_step [STEPS >= 1] [BATCH >= 2]\n");
     return 2;
   }
-  Trainer<float> trainer(Settings{}, {});
+  Trainer<float> trainer(paper_settings(), {});
   const Tensor images = Rng(1).uniform<float>({batch, 28, 28, 1}, 0, 1);
   for (int i = 0; i < 3; ++i) trainer.step(images);  // shapes seen, memory warm
   std::vector<double> milliseconds;

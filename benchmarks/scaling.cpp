@@ -38,7 +38,7 @@ struct SmallTraining {
 };
 
 struct LargeTraining {
-  infogan::Trainer<float> trainer{infogan::Settings{}, {}};
+  infogan::Trainer<float> trainer{infogan::paper_settings(), {}};
   Tensor images = Rng(1).uniform<float>({128, 28, 28, 1}, 0, 1);
 
   void step() { trainer.step(images); }

@@ -35,7 +35,7 @@ std::vector<double> figures_of(const infogan::StepFigures& step) {
 
 /// Writes parameters, images and latent variables of the first steps; returns what our steps report.
 std::vector<std::vector<double>> make_check(const std::string& path) {
-  Trainer<float> trainer(infogan::Settings{}, {});
+  Trainer<float> trainer(infogan::paper_settings(), {});
   std::vector<eigengrad::SafetensorsEntry> entries{{"real", real_images()}};
   for (const auto& item : eigengrad::named_parameters(trainer.networks()))
     entries.emplace_back("parameter." + item.name(), item.value().clone());
@@ -119,7 +119,7 @@ std::vector<std::string> best_environment() {
 }
 
 std::vector<Contender> prepare(const Options& options) {
-  const auto trainer = std::make_shared<Trainer<float>>(infogan::Settings{}, infogan::Architecture{});
+  const auto trainer = std::make_shared<Trainer<float>>(infogan::paper_settings(), infogan::Architecture{});
   std::vector<Contender> contenders{{"ours", [trainer, images = real_images()] { trainer->step(images); }}};
   if (options.ours) return contenders;
   const std::string check_file = options.programs + "/infogan_step_check.safetensors";
@@ -140,7 +140,7 @@ std::vector<Contender> prepare(const Options& options) {
 }  // namespace
 
 int step_heap_allocations() {
-  Trainer<float> trainer(infogan::Settings{}, {});
+  Trainer<float> trainer(infogan::paper_settings(), {});
   const Tensor images = real_images();
   for (int i = 0; i < 2; ++i) trainer.step(images);
   allocations::start_counting();

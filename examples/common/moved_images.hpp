@@ -1,8 +1,11 @@
 /// Images under affine maps: slightly moved copies, at random.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
+#include "eigengrad/core/buffer_pool.hpp"
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/random.hpp"
 
@@ -42,26 +45,81 @@ struct Moves {
   double shift = 1.7;  ///< pixels, of each axis
 };
 
-/// A copy of images [N, H, W, 1], each under a random map about its centre: rotation, shear, scales and
-/// shift.
 template <class T>
-eigengrad::BasicTensor<T> moved_images(const eigengrad::BasicTensor<T>& images, const Moves& moves,
-                                       eigengrad::Rng& rng) {
+using AffineMaps = std::vector<AffineMap<T>, eigengrad::PoolAllocator<AffineMap<T>>>;
+
+/// `count` random maps about the centre of images [height, width]: rotation, shear, scales and shift.
+template <class T>
+AffineMaps<T> random_maps(eigengrad::Index count, eigengrad::Index height, eigengrad::Index width,
+                          const Moves& moves, eigengrad::Rng& rng) {
   using eigengrad::Index;
-  const Index n = images.shape()[0], height = images.shape()[1], width = images.shape()[2];
-  const auto random = rng.uniform<double>({n, 6}, -1, 1);
-  auto result = eigengrad::BasicTensor<T>::uninitialized(images.shape());
-  T* const to = result.mutable_data();
-  constexpr double work_per_pixel = 20;
-  eigengrad::parallel_for(n, static_cast<double>(images.size()) * work_per_pixel, [&](Index i) {
-    const double* const r = random.data() + 6 * i;
+  const auto random = rng.uniform<double>({count, 6}, -1, 1);
+  AffineMaps<T> maps;
+  maps.reserve(static_cast<std::size_t>(count));
+  for (const double* r = random.data(); r != random.data() + random.size(); r += 6) {
     const double c = std::cos(moves.rotation * r[0]), s = std::sin(moves.rotation * r[0]);
     const double shear = moves.shear * r[1], sx = 1 + moves.scale * r[2], sy = 1 + moves.scale * r[3];
     const double x0 = static_cast<double>(width - 1) / 2 + moves.shift * r[4];
     const double y0 = static_cast<double>(height - 1) / 2 + moves.shift * r[5];
-    const AffineMap<T> map{static_cast<T>(c * sx), static_cast<T>((c * shear - s) * sy), static_cast<T>(x0),
-                           static_cast<T>(s * sx), static_cast<T>((s * shear + c) * sy), static_cast<T>(y0)};
-    warp(images.data() + i * height * width, to + i * height * width, height, width, map);
+    maps.push_back({static_cast<T>(c * sx), static_cast<T>((c * shear - s) * sy), static_cast<T>(x0),
+                    static_cast<T>(s * sx), static_cast<T>((s * shear + c) * sy), static_cast<T>(y0)});
+  }
+  return maps;
+}
+
+/// How many pixels to the right for each pixel down a vertical line leans in the copy.
+template <class T>
+T slant_change(const AffineMap<T>& map) {
+  return -map.xy / map.xx;
+}
+
+/// A copy of images [N, H, W, 1], each under its map.
+template <class T>
+eigengrad::BasicTensor<T> moved_images(const eigengrad::BasicTensor<T>& images, const AffineMaps<T>& maps) {
+  using eigengrad::Index;
+  const Index n = images.shape()[0], height = images.shape()[1], width = images.shape()[2];
+  auto result = eigengrad::BasicTensor<T>::uninitialized(images.shape());
+  T* const to = result.mutable_data();
+  constexpr double work_per_pixel = 20;
+  eigengrad::parallel_for(n, static_cast<double>(images.size()) * work_per_pixel, [&](Index i) {
+    warp(images.data() + i * height * width, to + i * height * width, height, width,
+         maps[static_cast<std::size_t>(i)]);
+  });
+  return result;
+}
+
+/// A copy of images [N, H, W, 1], each under a random map.
+template <class T>
+eigengrad::BasicTensor<T> moved_images(const eigengrad::BasicTensor<T>& images, const Moves& moves,
+                                       eigengrad::Rng& rng) {
+  return moved_images(images,
+                      random_maps<T>(images.shape()[0], images.shape()[1], images.shape()[2], moves, rng));
+}
+
+/// A copy of images [N, H, W, 1] with thicker (amount > 0) or thinner (amount < 0) strokes: image i is
+/// |amounts[i]| of the way to the largest, or to the least, value of each pixel and its four neighbours.
+template <class T>
+eigengrad::BasicTensor<T> thickened_images(const eigengrad::BasicTensor<T>& images, const T* amounts) {
+  using eigengrad::Index;
+  const Index n = images.shape()[0], height = images.shape()[1], width = images.shape()[2];
+  auto result = eigengrad::BasicTensor<T>::uninitialized(images.shape());
+  T* const to = result.mutable_data();
+  constexpr double work_per_pixel = 10;
+  eigengrad::parallel_for(n, static_cast<double>(images.size()) * work_per_pixel, [&](Index i) {
+    const T* const from = images.data() + i * height * width;
+    T* out = to + i * height * width;
+    const T way = std::abs(amounts[i]);
+    const auto extreme = [&](T a, T b) { return amounts[i] > 0 ? std::max(a, b) : std::min(a, b); };
+    for (Index y = 0; y < height; ++y)
+      for (Index x = 0; x < width; ++x) {
+        const T* const pixel = from + y * width + x;
+        T value = *pixel;
+        if (x > 0) value = extreme(value, pixel[-1]);
+        if (x + 1 < width) value = extreme(value, pixel[1]);
+        if (y > 0) value = extreme(value, pixel[-width]);
+        if (y + 1 < height) value = extreme(value, pixel[width]);
+        *out++ = *pixel + way * (value - *pixel);
+      }
   });
   return result;
 }

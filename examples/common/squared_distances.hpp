@@ -18,14 +18,10 @@ void for_each_squared_distances(const eigengrad::Tensor& points, const eigengrad
   constexpr Index block = 100;
   const Index n = points.shape()[0], m = centres.shape()[0];
   const Eigen::VectorXf norms = centres.matrix().rowwise().squaredNorm();
-  Tape tape;
-  const auto evaluating = tape.pause_recording();
   for (Index begin = 0; begin < n; begin += block) {
-    tape.clear();
     const Index rows = std::min(block, n - begin);
     const Tensor part = kernels::slice(points, 0, begin, begin + rows);
-    Tensor squares = matmul(tape.constant(part), transpose(tape.constant(centres))).value();
-    tape.clear();
+    Tensor squares = kernels::matmul(part, centres, false, true);
     float* const products = squares.mutable_data();
     parallel_for(rows, static_cast<double>(rows * m) * (work + 2), [&](Index i) {
       float* const row = products + i * m;

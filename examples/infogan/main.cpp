@@ -1,5 +1,7 @@
 /// infogan_mnist: trains InfoGAN, judges it, draws from it and reports on it.
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -38,6 +40,18 @@ std::vector<std::string> given_settings(const CLI::App& command, Settings& setti
   return names;
 }
 
+/// --paper: every setting that was not given becomes the paper's; those that this changes count as given.
+void choose_paper(Settings& settings, std::vector<std::string>& given) {
+  const nlohmann::json usual = to_json(Settings{}), papers = to_json(paper_settings());
+  nlohmann::json chosen = to_json(settings);
+  for (const auto& [name, value] : papers.items()) {
+    if (value == usual[name] || std::find(given.begin(), given.end(), name) != given.end()) continue;
+    chosen[name] = value;
+    given.push_back(name);
+  }
+  settings = settings_from_json(chosen);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -45,7 +59,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
 
   Settings settings;
-  bool resume = false;
+  bool resume = false, paper = false;
   CLI::App* const train_command = app.add_subcommand("train", "train, writing checkpoint, metrics and grids");
   add_settings(*train_command, settings);
   train_command->add_flag("--resume", resume, "continue the run in --output where it stopped");
@@ -56,6 +70,8 @@ int main(int argc, char** argv) {
   add_settings(*study_command, settings, "seed");
   study_command->add_option("--seeds", seeds, "seeds such as 0..9 or 1,4; finished ones are not run again")
       ->capture_default_str();
+  for (CLI::App* const command : {train_command, study_command})
+    command->add_flag("--paper", paper, "the paper's setting, but for what other options say");
 
   RunOptions run;
   const auto add_run = [&](const char* name, const char* description) {
@@ -75,8 +91,12 @@ int main(int argc, char** argv) {
 
   return examples::run_program(app, argc, argv, "infogan_mnist", [&] {
     std::erase(settings.categorical, 0);  // 0 stands for no categorical code
-    if (*train_command) return train(settings, given_settings(*train_command, settings), resume);
-    if (*study_command) return study(settings, given_settings(*study_command, settings), seeds);
+    if (*train_command || *study_command) {
+      std::vector<std::string> given =
+          given_settings(*train_command ? *train_command : *study_command, settings);
+      if (paper) choose_paper(settings, given);
+      return *train_command ? train(settings, given, resume) : study(settings, given, seeds);
+    }
     if (*evaluate_command) return evaluate_run(run);
     if (*sample_command) return sample_run(run);
     if (*report_command) return report_run(run);

@@ -12,12 +12,13 @@ namespace infogan {
 using examples::discriminator_objective;
 
 /// sum_l lambda_l E_{c,z}[log q(c_l|G(c, z))]: what the second and third problem share; q is factored over
-/// the codes.
+/// the codes. Categorical codes weigh `categorical_factor` times their lambda.
 template <class T>
-BasicVar<T> lambda_log_q(const Codes& codes, const LogPosterior<T>& log_q) {
+BasicVar<T> lambda_log_q(const Codes& codes, const LogPosterior<T>& log_q, double categorical_factor = 1) {
   BasicVar<T> total;
   const auto add_code = [&](std::size_t code, BasicVar<T> log_prob) {
-    const BasicVar<T> term = codes.lambda(code) * mean(log_prob);
+    const double factor = codes.is_categorical(code) ? categorical_factor : 1;
+    const BasicVar<T> term = factor * codes.lambda(code) * mean(log_prob);
     total = code == 0 ? term : total + term;
   };
   for (std::size_t code = 0; code < codes.categorical_count(); ++code)
@@ -40,18 +41,32 @@ BasicVar<T> code_objective(BasicVar<T> lambda_log_q) {
   return -lambda_log_q;
 }
 
-/// Not in the note: what keeps q(c_1|x) of a real image x and of a moved copy x' of it together, and all
-/// classes in use,
+/// Not in the note: what keeps q(c_1|x) of a real image x and q(c_1|x') of a moved copy together, makes both
+/// certain, and keeps all classes in use,
 ///
-///     E_x[-sum_k p_k log q(k|x')] - H(E_x[q(k|x)]),   p = q(.|x) held constant.
+///     E_x[-log sum_k q(k|x) q(k|x')] - H(E_x[q(k|x)]).
 ///
-/// At its best, -ln K: every q is certain, the copies agree, and the classes are equally frequent.
+/// At its best, -ln K: every q is certain, the copies agree, and the classes are equally frequent. Where q
+/// says nothing it is 0, a saddle: what images and copies share grows from there.
+/// Source: Van Gansbeke et al., "SCAN: learning to classify images without labels", ECCV 2020, eq. 2.
 template <class T>
 BasicVar<T> consistency_objective(BasicVar<T> logits, BasicVar<T> moved_logits) {
   const BasicVar<T> q = softmax(logits);
-  const BasicVar<T> agreement = mean(sum(detach(q) * log_softmax(moved_logits), -1));
+  const BasicVar<T> same_class = sum(q * softmax(moved_logits), -1);
   const BasicVar<T> share = mean(q, 0);
-  return sum(share * log(share + 1e-8)) - agreement;
+  return sum(share * log(share + 1e-8)) - mean(log(same_class + 1e-8));
+}
+
+/// Not in the note: what makes the mean mu_j of a continuous code follow a known change of the image,
+///
+///     E_x[sum_j (mu_j(x') - mu_j(x) - change_j)^2] / 2;
+///
+/// means and moved_means [N, codes], changes [N, C] for the first C of them.
+template <class T>
+BasicVar<T> equivariance_objective(BasicVar<T> means, BasicVar<T> moved_means, BasicVar<T> changes) {
+  const Index followed = changes.shape()[1];
+  const auto first = [followed](BasicVar<T> all) { return slice(all, -1, 0, followed); };
+  return mean(sum(square(first(moved_means) - first(means) - changes), -1)) / 2;
 }
 
 }  // namespace infogan

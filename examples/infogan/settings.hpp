@@ -2,6 +2,7 @@
 /// checkpoint and the report.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,8 +14,9 @@ namespace infogan {
 
 using eigengrad::Index;
 
-/// Defaults: the paper's MNIST setting (Chen et al. 2016, appendix C.1) with the non-saturating loss and N(0,
-/// 1) noise.
+/// Defaults: the paper's networks and game (Chen et al. 2016, appendix C.1) with the non-saturating loss and
+/// N(0, 1) noise, and beyond the paper what makes the codes reliable. paper_settings() are without the
+/// latter.
 struct Settings {
   // What is trained on what.
   std::string data = "mnist";
@@ -29,17 +31,21 @@ struct Settings {
   std::string loss = "non-saturating";
   double lambda_categorical = 1;
   double lambda_continuous = 0.1;
+  double warm_up = 0.25;
   std::string trunk_trained_by = "both";
-  double consistency = 0;
-  Index neighbours = 0;
+  double consistency = 1;
+  Index neighbours = 5;
+  double neighbour_share = 0.5;
+  double equivariance = 1;
   // Optimisation.
   double learning_rate_d = 2e-4;
   double learning_rate_g = 1e-3;
   double learning_rate_q = 2e-4;
+  double decay = 0.5;
   double beta1 = 0.5;
   double beta2 = 0.999;
   Index batch = 128;
-  Index epochs = 5;
+  Index epochs = 4;
   Index iterations = 0;
   std::uint64_t seed = 0;
   int threads = 0;
@@ -51,7 +57,24 @@ struct Settings {
   }
   bool saturating() const { return loss == "saturating"; }
   bool trunk_learns_codes() const { return trunk_trained_by == "both"; }
+  /// Which of the objectives on moved copies of real images there are: they need a code of their kind.
+  bool consistent() const { return consistency > 0 && !categorical.empty(); }
+  bool equivariant() const { return equivariance > 0 && continuous > 0; }
+
+  // Schedules, as functions of the share of the run that is done.
+  double learning_rate_factor(double done) const { return decay > 0 ? std::min(1.0, (1 - done) / decay) : 1; }
+  double categorical_factor(double done) const { return warm_up > 0 ? std::min(1.0, done / warm_up) : 1; }
+  bool uses_neighbours(double done) const { return consistent() && neighbours > 0 && done < neighbour_share; }
 };
+
+/// The paper's setting: real images are for D alone, every weight and learning rate is constant.
+inline Settings paper_settings() {
+  Settings settings;
+  settings.consistency = settings.equivariance = settings.warm_up = settings.decay = 0;
+  settings.neighbours = 0;
+  settings.epochs = 5;
+  return settings;
+}
 
 /// Calls visitor(name, field, description) for every setting, in the order of the help text. `is_training`
 /// settings (all but places and threads) decide the result; they are saved with a checkpoint.
@@ -67,14 +90,21 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
   visitor("loss", s.loss, "non-saturating, or saturating as in the note");
   visitor("lambda-categorical", s.lambda_categorical, "weight of the categorical part of L_I");
   visitor("lambda-continuous", s.lambda_continuous, "weight of the continuous part of L_I");
+  visitor("warm-up", s.warm_up,
+          "share of the run, its start, in which the weight of the categorical part rises from 0");
   visitor("trunk-trained-by", s.trunk_trained_by,
           "both (D's loss and L_I) or discriminator (D's loss alone)");
   visitor("consistency", s.consistency,
-          "weight of the consistency of q(c1|x) between real images and moved copies of them");
-  visitor("neighbours", s.neighbours, "the moved copy is of one of so many nearest neighbours of the image");
+          "weight of q(c1|x) being certain and the same for real images and moved copies");
+  visitor("neighbours", s.neighbours,
+          "half of the moved copies are of one of so many nearest neighbours of the image");
+  visitor("neighbour-share", s.neighbour_share, "share of the run, its start, with neighbours");
+  visitor("equivariance", s.equivariance,
+          "weight of c2 and c3 following the slant and the stroke width of moved copies");
   visitor("learning-rate-d", s.learning_rate_d, "Adam's learning rate for trunk and discriminator");
   visitor("learning-rate-g", s.learning_rate_g, "Adam's learning rate for the generator");
   visitor("learning-rate-q", s.learning_rate_q, "Adam's learning rate for Q's head");
+  visitor("decay", s.decay, "share of the run, its end, in which the learning rates fall linearly to 0");
   visitor("beta1", s.beta1, "Adam's decay of the mean");
   visitor("beta2", s.beta2, "Adam's decay of the mean square");
   visitor("batch", s.batch, "images per batch");
@@ -109,13 +139,18 @@ inline void validate(const Settings& s) {
   const auto at_least_zero = [](const char* name, double value) {
     check(value >= 0 && value <= 1e6, "--", name, " is ", value, "; it must lie between 0 and 1e6");
   };
+  const auto share = [](const char* name, double value) {
+    check(value >= 0 && value <= 1, "--", name, " is ", value, "; it must lie in [0, 1]");
+  };
   at_least_zero("lambda-categorical", s.lambda_categorical);
   at_least_zero("lambda-continuous", s.lambda_continuous);
   at_least_zero("consistency", s.consistency);
-  check(s.consistency == 0 || !s.categorical.empty(), "--consistency needs a categorical code");
+  at_least_zero("equivariance", s.equivariance);
   check(s.neighbours >= 0 && s.neighbours <= 1000, "--neighbours is ", s.neighbours,
         "; 0 to 1000 are possible");
-  check(s.neighbours == 0 || s.consistency > 0, "--neighbours needs --consistency");
+  share("warm-up", s.warm_up);
+  share("neighbour-share", s.neighbour_share);
+  share("decay", s.decay);
   at_least_zero("learning-rate-d", s.learning_rate_d);
   at_least_zero("learning-rate-g", s.learning_rate_g);
   at_least_zero("learning-rate-q", s.learning_rate_q);

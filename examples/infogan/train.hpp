@@ -54,30 +54,20 @@ class TrainingRun {
   TrainingRun(const Settings& settings, const Checkpoint* resumed)
       : settings_(settings),
         data_(examples::load_data_set(settings.data, settings.data_folder)),
-        trainer_(settings, {}),
         cursor_(data_.train.images.count(), settings.batch, settings.seed),
+        iteration_(resumed != nullptr ? resumed->iteration() : 0),
+        last_iteration_(settings.iterations > 0 ? settings.iterations
+                                                : settings.epochs * cursor_.batches_per_epoch()),
+        neighbours_(find_neighbours()),
+        trainer_(settings, {}),
         grids_(trainer_.codes(), settings, settings.seed),
-        metrics_(made_folder(settings.output) + "/metrics.jsonl",
-                 resumed != nullptr ? resumed->iteration() : 0),
+        metrics_(made_folder(settings.output) + "/metrics.jsonl", iteration_),
         progress_("iteration") {
-    if (resumed != nullptr) {
-      resumed->restore(trainer_, trainer_.rng(), cursor_);
-      iteration_ = resumed->iteration();
-    }
-    last_iteration_ =
-        settings.iterations > 0 ? settings.iterations : settings.epochs * cursor_.batches_per_epoch();
+    if (resumed != nullptr) resumed->restore(trainer_, trainer_.rng(), cursor_);
   }
 
   /// Trains to the end or to Ctrl-C; returns the exit status of the program.
   int run() {
-    describe();
-    if (settings_.neighbours > 0) {
-      std::printf("Looking for %lld nearest neighbours of each image\n",
-                  static_cast<long long>(settings_.neighbours));
-      std::fflush(stdout);
-      neighbours_ = examples::nearest_neighbours(data_.train.images, settings_.neighbours);
-      release_unused_memory();
-    }
     const examples::StopOnSignal signals;
     progress_.start(iteration_, last_iteration_, settings_.batch);
     while (iteration_ < last_iteration_ && !examples::stop_requested) step();
@@ -99,6 +89,19 @@ class TrainingRun {
     return folder;
   }
 
+  /// Says what is to be trained; where the rest of the run needs neighbours, finds them (before there are
+  /// networks: both want memory).
+  std::vector<std::int32_t> find_neighbours() const {
+    describe();
+    if (iteration_ >= last_iteration_ || !settings_.uses_neighbours(done())) return {};
+    std::printf("Looking for %lld nearest neighbours of each image\n",
+                static_cast<long long>(settings_.neighbours));
+    std::fflush(stdout);
+    auto found = examples::nearest_neighbours(data_.train.images, settings_.neighbours);
+    release_unused_memory();
+    return found;
+  }
+
   void describe() const {
     std::printf("InfoGAN on %s: %lld images, %lld iterations of %lld, %d threads, %s kernels, output in %s\n",
                 settings_.data.c_str(), static_cast<long long>(data_.train.images.count()),
@@ -109,8 +112,8 @@ class TrainingRun {
 
   void step() {
     const auto batch = cursor_.next();
-    const Tensor real = data_.train.images.gather(batch);
-    const StepFigures figures = trainer_.step(real, partners(batch, real));
+    trainer_.schedule(done());
+    const StepFigures figures = train_on(batch);
     ++iteration_;
     saved_ = false;
     record(figures);
@@ -118,16 +121,21 @@ class TrainingRun {
     if (cursor_.position() == cursor_.batches_per_epoch()) end_epoch();
   }
 
-  /// The images whose moved copies are to have the class of the batch's: themselves, or neighbours at random.
-  Tensor partners(std::span<const Index> batch, const Tensor& real) {
-    if (settings_.neighbours == 0) return real;
-    std::vector<Index, PoolAllocator<Index>> chosen;
-    chosen.reserve(batch.size());
-    for (Index image : batch) {
-      const Index which = image * settings_.neighbours + trainer_.rng().below(settings_.neighbours);
-      chosen.push_back(neighbours_[static_cast<std::size_t>(which)]);
+  /// The share of the run that is over.
+  double done() const { return static_cast<double>(iteration_) / static_cast<double>(last_iteration_); }
+
+  /// The step on a batch and the images whose moved copies are to have the same classes: of the first half
+  /// themselves, of the others one of their neighbours at random.
+  StepFigures train_on(std::span<const Index> batch) {
+    const Tensor real = data_.train.images.gather(batch);
+    if (!settings_.uses_neighbours(done())) return trainer_.step(real);
+    const std::size_t themselves = (batch.size() + 1) / 2;
+    std::vector<Index, PoolAllocator<Index>> partners(batch.begin(), batch.end());
+    for (std::size_t i = themselves; i < partners.size(); ++i) {
+      const Index which = partners[i] * settings_.neighbours + trainer_.rng().below(settings_.neighbours);
+      partners[i] = neighbours_[static_cast<std::size_t>(which)];
     }
-    return data_.train.images.gather(chosen);
+    return trainer_.step(real, data_.train.images.gather(partners), static_cast<Index>(themselves));
   }
 
   void record(const StepFigures& figures) {
@@ -139,9 +147,13 @@ class TrainingRun {
                            {"loss_d", figures.loss_d},
                            {"loss_g", figures.loss_g},
                            {"clamped", figures.clamped}};
-    if (settings_.consistency > 0) {
+    if (settings_.consistent()) {
       json["consistency"] = figures.consistency;
       line.push_back({"consistency", figures.consistency});
+    }
+    if (settings_.equivariant()) {
+      json["equivariance"] = figures.equivariance;
+      line.push_back({"equivariance", figures.equivariance});
     }
     json["information"] = nlohmann::json::array();
     for (std::size_t code = 0; code < figures.information.size(); ++code) {
@@ -194,14 +206,14 @@ class TrainingRun {
 
   Settings settings_;
   examples::DataSets data_;
-  Trainer<float> trainer_;
   examples::BatchCursor cursor_;
+  Index iteration_, last_iteration_;
+  std::vector<std::int32_t> neighbours_;
+  Trainer<float> trainer_;
   CodeGrids grids_;
   examples::MetricsLog metrics_;
   examples::ProgressLine progress_;
-  Index iteration_ = 0, last_iteration_ = 0;
   bool saved_ = true;
-  std::vector<std::int32_t> neighbours_;
 };
 
 /// `given` names the settings on the command line.

@@ -16,10 +16,11 @@ namespace infogan {
 
 /// What one step reports.
 struct StepFigures {
-  double loss_d = 0;       ///< D's objective (first problem)
-  double loss_g = 0;       ///< the adversarial term of G's objective (second problem)
-  double consistency = 0;  ///< the consistency objective, at least -ln K
-  double clamped = 0;      ///< share of q's log standard deviations held by the clamp, G step
+  double loss_d = 0;        ///< D's objective (first problem)
+  double loss_g = 0;        ///< the adversarial term of G's objective (second problem)
+  double consistency = 0;   ///< the consistency objective, at least -ln K
+  double equivariance = 0;  ///< the equivariance objective
+  double clamped = 0;       ///< share of q's log standard deviations held by the clamp, G step
   std::vector<double, PoolAllocator<double>> information;  ///< L_I per code in nats, G step
 };
 
@@ -46,17 +47,26 @@ class Trainer {
 
   /// One step on a batch of real images: generate, improve D and Q on real and generated images, improve G
   /// against them, on the same generated batch. With consistency, the class of each real image is to be that
-  /// of a moved copy of its partner: itself, or a neighbour.
-  StepFigures step(const BasicTensor<T>& real) { return step(real, real); }
-  StepFigures step(const BasicTensor<T>& real, const BasicTensor<T>& partners) {
+  /// of a moved copy of its partner: of the first `themselves` the image itself, of the others a neighbour.
+  StepFigures step(const BasicTensor<T>& real) { return step(real, real, real.shape()[0]); }
+  StepFigures step(const BasicTensor<T>& real, const BasicTensor<T>& partners, Index themselves) {
     tape_.clear();  // where the last step threw
     discriminator_tape_.clear();
     const Latent<T> latent = codes_.sample<T>(real.shape()[0], rng_);
     const Var fake = networks_.generator(tape_.constant(latent.input), nn::BatchNormMode::update);
     StepFigures figures;
-    discriminator_step(real, fake, latent, partners, figures);
+    discriminator_step(real, fake, latent, partners, themselves, figures);
     generator_step(fake, latent, figures);
     return figures;
+  }
+
+  /// Learning rates and weights of the steps from now on, the share `done` of the run being over.
+  void schedule(double done) {
+    const double factor = settings_.learning_rate_factor(done);
+    adam_d_.set_learning_rate(factor * settings_.learning_rate_d);
+    adam_q_.set_learning_rate(factor * settings_.learning_rate_q);
+    adam_g_.set_learning_rate(factor * settings_.learning_rate_g);
+    categorical_factor_ = settings_.categorical_factor(done);
   }
 
   Networks<T>& networks() { return networks_; }
@@ -75,36 +85,51 @@ class Trainer {
  private:
   using Var = BasicVar<T>;
 
+  /// Such that [-1, 1] is some two standard deviations of the slants (0.25) and stroke widths (0.5 of the way
+  /// to the next pixel) of one digit's images in either direction.
+  static constexpr double code_per_slant = 1.8, code_per_thickness = 0.9;
+  static constexpr double thickest = 0.5;
+
   AdamOptions adam_options(double learning_rate) const {
     return {.learning_rate = learning_rate, .beta1 = settings_.beta1, .beta2 = settings_.beta2};
   }
 
   /// First and third problem in one backward pass: D, the trunk and Q's head. Real and generated images, and
-  /// with consistency moved ones, go through the trunk together, each part with batch statistics of its own.
+  /// where the settings ask for them moved ones, go through the trunk together, each part with batch
+  /// statistics of its own.
   void discriminator_step(const BasicTensor<T>& real, Var fake, const Latent<T>& latent,
-                          const BasicTensor<T>& partners, StepFigures& figures) {
+                          const BasicTensor<T>& partners, Index themselves, StepFigures& figures) {
     const Index n = real.shape()[0];
-    const bool consistent = settings_.consistency > 0;
+    const bool moving = settings_.consistent() || settings_.equivariant();
     const auto part = [n](Var all, Index i) { return slice(all, 0, i * n, (i + 1) * n); };
     BasicTape<T>& tape = discriminator_tape_;
     BasicVarList<T> images = {tape.constant(real), tape.constant(fake.value())};
-    if (consistent) images.push_back(tape.constant(examples::moved_images(partners, {}, rng_)));
+    BasicTensor<T> changes;
+    if (moving) images.push_back(tape.constant(moved(partners, changes)));
     const Index parts = static_cast<Index>(images.size());
     const Var features = networks_.trunk(concatenate(images, 0), nn::BatchNormMode::update, parts);
-    const Var logits = networks_.discriminator(consistent ? slice(features, 0, 0, 2 * n) : features);
+    const Var logits = networks_.discriminator(moving ? slice(features, 0, 0, 2 * n) : features);
     Var objective = discriminator_objective(part(logits, 0), part(logits, 1));
     figures.loss_d = static_cast<double>(objective.item());
     if (codes_.count() > 0) {
       const Var seen = settings_.trunk_learns_codes() ? features : detach(features);
-      const Var q = consistent ? networks_.q(seen, nn::BatchNormMode::update, parts)
-                               : networks_.q(part(seen, 1), nn::BatchNormMode::update);
-      const Var of_fake = consistent ? part(q, 1) : q;
-      objective += code_objective(lambda_log_q(codes_, log_posterior(codes_, of_fake, latent)));
-      if (consistent) {
+      const Var q = moving ? networks_.q(seen, nn::BatchNormMode::update, parts)
+                           : networks_.q(part(seen, 1), nn::BatchNormMode::update);
+      const auto log_q = log_posterior(codes_, moving ? part(q, 1) : q, latent);
+      objective += code_objective(lambda_log_q(codes_, log_q, categorical_factor_));
+      if (settings_.consistent()) {
         const Var classes = codes_.logits(q, 0);
         const Var agreement = consistency_objective(part(classes, 0), part(classes, 2));
         figures.consistency = static_cast<double>(agreement.item());
         objective += settings_.consistency * agreement;
+      }
+      if (settings_.equivariant()) {
+        const Var means = codes_.means(q);
+        const auto own = [&](Var all) { return slice(all, 0, 0, themselves); };
+        const Var following =
+            equivariance_objective(own(part(means, 0)), own(part(means, 2)), own(tape.constant(changes)));
+        figures.equivariance = static_cast<double>(following.item());
+        objective += settings_.equivariance * following;
       }
     }
     const auto gradients = tape.gradient(objective, d_step_targets_);
@@ -112,6 +137,25 @@ class Trainer {
     const std::span<const BasicTensor<T>> all(gradients);
     adam_d_.step(all.first(adam_d_.parameters().size()));
     adam_q_.step(all.subspan(adam_d_.parameters().size()));
+  }
+
+  /// Copies of the images, moved at random and, with equivariance, with other stroke widths; `changes` [N, 1
+  /// or 2] is by how much c2 shall follow the slant, and c3 the stroke width.
+  BasicTensor<T> moved(const BasicTensor<T>& images, BasicTensor<T>& changes) {
+    const Shape& shape = images.shape();
+    const auto maps = examples::random_maps<T>(shape[0], shape[1], shape[2], {}, rng_);
+    BasicTensor<T> copies = examples::moved_images(images, maps);
+    if (!settings_.equivariant()) return copies;
+    const BasicTensor<T> thickness = rng_.uniform<T>({shape[0]}, -thickest, thickest);
+    copies = examples::thickened_images(copies, thickness.data());
+    const Index followed = std::min<Index>(settings_.continuous, 2);
+    changes = BasicTensor<T>::uninitialized({shape[0], followed});
+    T* to = changes.mutable_data();
+    for (Index i = 0; i < shape[0]; ++i) {
+      *to++ = static_cast<T>(code_per_slant) * slant_change(maps[static_cast<std::size_t>(i)]);
+      if (followed == 2) *to++ = static_cast<T>(code_per_thickness) * thickness.data()[i];
+    }
+    return copies;
   }
 
   /// Second problem: G alone; D and Q are not among the targets, so their weight gradients are never
@@ -122,7 +166,7 @@ class Trainer {
     Var weighted = tape_.constant(BasicTensor<T>::scalar(0));
     if (codes_.count() > 0) {
       const auto log_q = log_posterior(codes_, networks_.q(features, nn::BatchNormMode::batch), latent);
-      weighted = lambda_log_q(codes_, log_q);
+      weighted = lambda_log_q(codes_, log_q, categorical_factor_);
       figures.information = information(codes_, log_q);
       figures.clamped = log_q.clamped;
     }
@@ -136,6 +180,7 @@ class Trainer {
   Settings settings_;
   Codes codes_;
   Rng rng_;
+  double categorical_factor_ = 1;
   Networks<T> networks_;
   BasicAdam<T> adam_d_, adam_q_, adam_g_;
   BasicParameterList<T> d_step_targets_;

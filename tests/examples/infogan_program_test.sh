@@ -5,7 +5,7 @@
 source "$(dirname "$0")/program_test.sh"
 
 # Small enough to run in seconds: few images of an own data set would need files, so the drawn digits serve.
-common=(--data synthetic --batch 16 --threads 2 --seed 5)
+common=(--paper --data synthetic --batch 16 --threads 2 --seed 5)
 
 # same_state RUN RUN: the checkpoints hold the same arrays.
 same_state() {
@@ -99,17 +99,29 @@ before=$(md5sum <parts/checkpoint.safetensors)
   --loss saturating --trunk-trained-by discriminator --output codes >/dev/null
 "$program" train "${common[@]}" --iterations 2 --categorical 0 --continuous 0 --output plain >/dev/null
 
-# With consistency between neighbours, too, a resumed run continues bit for bit.
+# With the schedules of the usual setting, too, a run that was stopped somewhere continues bit for bit.
 make_digits few 200 50
-consistent=(--data few --batch 16 --seed 5 --consistency 0.3 --neighbours 3)
-"$program" train "${consistent[@]}" --iterations 4 --output near >near.log
-"$program" train "${consistent[@]}" --iterations 2 --output near_parts >>near.log
-"$program" train "${consistent[@]}" --iterations 4 --output near_parts --resume --threads 1 >>near.log
-same_state near near_parts || fail "the resumed run with consistency differs"
-refuses "--consistency needs a categorical code" train --categorical 0 --consistency 1 --output x
-refuses "--neighbours needs --consistency" train --neighbours 3 --output x
+usual=(--data few --batch 16 --seed 5 --iterations 60)
+"$program" train "${usual[@]}" --output usual >usual.log
+"$program" train "${usual[@]}" --output usual_parts >usual_parts.log &
+pid=$!
+for _ in $(seq 300); do [ "$(wc -l 2>/dev/null <usual_parts/metrics.jsonl || echo 0)" -ge 10 ] && break; sleep 0.05; done
+kill -TERM "$pid"
+status=0
+wait "$pid" || status=$?
+[ "$status" -eq 130 ] || fail "stopping the usual setting gave exit status $status, not 130"
+"$program" train --output usual_parts --resume --threads 1 >>usual_parts.log
+same_state usual usual_parts || fail "the resumed run of the usual setting differs"
+grep -q '"equivariance"' usual/metrics.jsonl || fail "the usual setting has no equivariance"
+"$program" train --data few --batch 16 --iterations 2 --categorical 0 --continuous 1 --output slant >/dev/null
 refuses "--neighbours is -1" train --neighbours -1 --output x
-refuses "199 is the most" train "${consistent[@]}" --neighbours 200 --iterations 1 --output few_x
+refuses "--decay is 2" train --decay 2 --output x
+refuses "199 is the most" train --data few --batch 16 --neighbours 200 --iterations 1 --output few_x
+refuses "--consistency is 0.0, but" train --paper --output usual --resume
+"$program" train --paper --neighbour-share 0.25 --data few --batch 16 --iterations 1 --output paper >/dev/null
+"$program" sample --run paper >/dev/null
+grep -aq '\\"neighbour-share\\":0.25' paper/checkpoint.safetensors || fail "--paper overrode what was given"
+grep -aq '\\"consistency\\":0.0' paper/checkpoint.safetensors || fail "--paper left consistency on"
 
 # A study of several seeds: finished ones are read, other settings are refused.
 study=(study --data few --batch 16 --iterations 3 --output study)

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "eigengrad/autodiff/gradcheck.hpp"
 #include "eigengrad/io/safetensors.hpp"
 #include "infogan/trainer.hpp"
 
@@ -35,7 +36,7 @@ struct Fixture {
   Latent<double> latent;
 
   static Settings make_settings() {
-    Settings settings;
+    Settings settings = paper_settings();
     settings.categorical = {3};
     settings.noise = 4;
     return settings;
@@ -52,7 +53,8 @@ struct Fixture {
   BasicTensor<double> value(const std::string& name) const { return golden.get<double>(name); }
 
   template <class Module>
-  void check_gradients(const std::string& step, const std::string& prefix, Module& module, BasicVar<double> loss) {
+  void check_gradients(const std::string& step, const std::string& prefix, Module& module,
+                       BasicVar<double> loss) {
     const auto named = named_parameters(module);
     const auto gradients = tape.gradient(loss, parameters(module));
     for (std::size_t i = 0; i < named.size(); ++i) {
@@ -120,7 +122,7 @@ TEST_CASE("at D = 1/2 the losses are 2 ln 2, ln 2 and -ln 2") {
 }
 
 TEST_CASE("Q's head alone learns the codes when the trunk belongs to D") {
-  Settings settings;
+  Settings settings = paper_settings();
   settings.trunk_trained_by = "discriminator";
   settings.batch = 4;
   const Architecture small{8, 1, {3, 4}, 6, 5};
@@ -134,7 +136,8 @@ TEST_CASE("Q's head alone learns the codes when the trunk belongs to D") {
     const auto left = named_parameters(a), right = named_parameters(b);
     double difference = 0;
     for (std::size_t i = 0; i < left.size(); ++i)
-      difference = std::max(difference, (left[i].value().array() - right[i].value().array()).abs().maxCoeff());
+      difference =
+          std::max(difference, (left[i].value().array() - right[i].value().array()).abs().maxCoeff());
     return difference > 0;
   };
   CHECK(differs(one.networks().trunk, two.networks().trunk));
@@ -147,53 +150,101 @@ TEST_CASE("consistency: -ln K where every q is certain, copies agree and classes
   auto certain = BasicTensor<double>::zeros({6, 3});
   for (Index i = 0; i < 6; ++i) certain.mutable_at(i, i % 3) = sure;
   const auto logits = tape.constant(certain), nothing = tape.constant(BasicTensor<double>::zeros({6, 3}));
-  CHECK(consistency_objective(logits, logits).item() == doctest::Approx(-std::log(3.0)));
+  CHECK(consistency_objective(logits, logits).item() == doctest::Approx(-std::log(3.0)).epsilon(1e-6));
   CHECK(consistency_objective(nothing, nothing).item() == doctest::Approx(0).epsilon(1e-6));  // ln K - ln K
   auto one = BasicTensor<double>::zeros({6, 3});
   for (Index i = 0; i < 6; ++i) one.mutable_at(i, 0) = sure;
-  CHECK(std::abs(consistency_objective(tape.constant(one), tape.constant(one)).item()) < 1e-6);  // one class only
+  CHECK(std::abs(consistency_objective(tape.constant(one), tape.constant(one)).item()) <
+        1e-6);  // one class only
   auto other = BasicTensor<double>::zeros({6, 3});
   for (Index i = 0; i < 6; ++i) other.mutable_at(i, (i + 1) % 3) = 4;
   CHECK(consistency_objective(logits, tape.constant(other)).item() > 2);  // copies of another class
 }
 
-TEST_CASE("consistency: its gradient, with the target held constant") {
+TEST_CASE("consistency: as a loop over images and classes says, and with its gradients") {
   const auto a = Rng(1).normal<double>({5, 3}), b = Rng(2).normal<double>({5, 3});
-  BasicTape<double> tape;
-  const auto x = tape.variable(a), y = tape.variable(b);
-  const auto gradients = tape.gradient(consistency_objective(x, y), {x, y});
   Eigen::ArrayXXd q(5, 3), moved(5, 3);
+  double expected = 0;
   for (Index i = 0; i < 5; ++i) {
     q.row(i) = a.matrix().row(i).array().exp();
     q.row(i) /= q.row(i).sum();
     moved.row(i) = b.matrix().row(i).array().exp();
     moved.row(i) /= moved.row(i).sum();
+    expected -= std::log((q.row(i) * moved.row(i)).sum()) / 5;
   }
-  const Eigen::ArrayXd share = q.colwise().mean();
-  for (Index i = 0; i < 5; ++i) {
-    double mean_log = 0;
-    for (Index k = 0; k < 3; ++k) mean_log += q(i, k) * std::log(share[k]);
-    for (Index k = 0; k < 3; ++k) {
-      CHECK(gradients[0](i, k) == doctest::Approx(q(i, k) * (std::log(share[k]) - mean_log) / 5).epsilon(1e-6));
-      CHECK(gradients[1](i, k) == doctest::Approx((moved(i, k) - q(i, k)) / 5));
-    }
-  }
+  for (Index k = 0; k < 3; ++k) expected += q.col(k).mean() * std::log(q.col(k).mean());
+  BasicTape<double> tape;
+  CHECK(consistency_objective(tape.constant(a), tape.constant(b)).item() ==
+        doctest::Approx(expected).epsilon(1e-6));
+  const auto objective = [](BasicVar<double> x, BasicVar<double> y) { return consistency_objective(x, y); };
+  CHECK(gradcheck(objective, a, b));
 }
 
-TEST_CASE("consistency: a step with it trains trunk and head, one without draws the same numbers as ever") {
-  Settings plain;
-  plain.batch = 4;
-  Settings consistent = plain;
-  consistent.consistency = 0.3;
+TEST_CASE("equivariance: half the squared distance from the known change, of the codes that follow one") {
+  const auto before = Rng(1).normal<double>({4, 3}), after = Rng(2).normal<double>({4, 3});
+  const auto changes = Rng(3).normal<double>({4, 2});
+  double expected = 0;
+  for (Index i = 0; i < 4; ++i)
+    for (Index j = 0; j < 2; ++j) expected += std::pow(after(i, j) - before(i, j) - changes(i, j), 2) / 2 / 4;
+  BasicTape<double> tape;
+  const auto target = tape.constant(changes);
+  CHECK(equivariance_objective(tape.constant(before), tape.constant(after), target).item() ==
+        doctest::Approx(expected));
+  const auto objective = [&](BasicVar<double> x, BasicVar<double> y) {
+    return equivariance_objective(x, y, x.tape().constant(changes));
+  };
+  CHECK(gradcheck(objective, before, after));
+}
+
+TEST_CASE("the paper's step draws what it always drew; objectives on moved copies draw moves and train Q") {
+  Settings paper = paper_settings(), beyond;
+  paper.batch = beyond.batch = 4;
   const Architecture small{8, 1, {3, 4}, 6, 5};
-  Trainer<double> one(plain, small), two(consistent, small);
+  Trainer<double> one(paper, small), two(beyond, small);
   const auto real = Rng(3).uniform<double>({4, 8, 8, 1}, 0, 1);
-  CHECK(one.step(real).consistency == 0);
-  const double value = two.step(real).consistency;
-  CHECK(value >= -std::log(10.0));
-  CHECK(value < 0.1);
+  const StepFigures plain = one.step(real), moved = two.step(real);
+  CHECK(plain.consistency == 0);
+  CHECK(plain.equivariance == 0);
+  CHECK(moved.consistency >= -std::log(10.0));
+  CHECK(moved.consistency < 0.1);
+  CHECK(moved.equivariance > 0);
   CHECK(one.rng().state().block < two.rng().state().block);
   const auto left = named_parameters(one.networks().q), right = named_parameters(two.networks().q);
   for (std::size_t i = 0; i < left.size(); ++i)
     if (left[i].name() == "out.weight") CHECK((left[i].value().array() != right[i].value().array()).any());
+}
+
+TEST_CASE("without codes there is nothing to be consistent or to follow") {
+  Settings settings;
+  settings.categorical.clear();
+  settings.continuous = 0;
+  const Architecture small{8, 1, {3, 4}, 6, 5};
+  Trainer<double> trainer(settings, small);
+  const StepFigures figures = trainer.step(Rng(3).uniform<double>({4, 8, 8, 1}, 0, 1));
+  CHECK(figures.consistency == 0);
+  CHECK(figures.equivariance == 0);
+  CHECK_FALSE(settings.uses_neighbours(0));
+}
+
+TEST_CASE("schedules: what rises at the start of a run, what falls at its end") {
+  Settings settings;
+  settings.warm_up = 0.25;
+  settings.decay = 0.5;
+  settings.neighbour_share = 0.5;
+  CHECK(settings.categorical_factor(0) == 0);
+  CHECK(settings.categorical_factor(0.125) == 0.5);
+  CHECK(settings.categorical_factor(0.25) == 1);
+  CHECK(settings.categorical_factor(1) == 1);
+  CHECK(settings.learning_rate_factor(0) == 1);
+  CHECK(settings.learning_rate_factor(0.5) == 1);
+  CHECK(settings.learning_rate_factor(0.75) == 0.5);
+  CHECK(settings.learning_rate_factor(1) == 0);
+  CHECK(settings.uses_neighbours(0.49));
+  CHECK_FALSE(settings.uses_neighbours(0.5));
+  const Settings paper = paper_settings();
+  for (const double done : {0.0, 0.3, 1.0}) {
+    CHECK(paper.categorical_factor(done) == 1);
+    CHECK(paper.learning_rate_factor(done) == 1);
+    CHECK_FALSE(paper.uses_neighbours(done));
+  }
 }
