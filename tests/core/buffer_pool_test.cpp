@@ -45,7 +45,7 @@ TEST_CASE("poisoned buffers hold NaN until they are written") {
   for (double value : y.values()) CHECK(std::isnan(value));
 }
 
-TEST_CASE("a large tensor takes the memory of one up to twice as large, a small one does not") {
+TEST_CASE("a large tensor takes the memory of one up to eight times as large, a small one does not") {
   const auto place_of_next = [](Index size,
                                 Index next) {  // whether the next tensor lies where the first one did
     release_unused_memory();
@@ -61,7 +61,8 @@ TEST_CASE("a large tensor takes the memory of one up to twice as large, a small 
   const Index mega = 1 << 20;
   CHECK(place_of_next(2 * mega, 2 * mega));
   CHECK(place_of_next(2 * mega, mega + mega / 4));
-  CHECK_FALSE(place_of_next(2 * mega, mega / 2 + mega / 8));
+  CHECK(place_of_next(8 * mega, mega + mega / 4));
+  CHECK_FALSE(place_of_next(8 * mega, mega - mega / 8));
   CHECK_FALSE(place_of_next(2 * mega, 3 * mega));
   CHECK_FALSE(place_of_next(2000, 1500));
 }

@@ -70,6 +70,8 @@ void check_batch_norm(std::mt19937& generator, const Shape& shape, Index groups,
   const Naive expected(x, gamma, beta, dy, groups, slope);
   const auto y = kernels::batch_norm(x, gamma, beta, groups, epsilon, slope);
   const auto gradients = kernels::batch_norm_gradient(dy, x, gamma, y.mean, y.inverse_std, &beta, slope);
+  const auto over = kernels::batch_norm_gradient(dy.clone(), x, gamma, y.mean, y.inverse_std, &beta, slope);
+  CHECK((over.dx.array() == gradients.dx.array()).all());
   // A chain of n sums of values near 1 is off by about sqrt(n) roundings of its size: a mean by sqrt(n)
   // units, a sum of n values of either sign, of size sqrt(n), by n. Chains end after 256 rows.
   const double unit = std::numeric_limits<T>::epsilon(), rows = static_cast<double>(x.rows());

@@ -228,7 +228,7 @@ TEST_CASE("accumulate adds in place where it may, and into a copy where it must"
   CHECK(shared(2) == 4);
   CHECK(total(2) == 8);
   CHECK_THROWS_WITH_AS(kernels::accumulate(total, Tensor::zeros({2})),
-                       "accumulate: into is [3], x is [2]; they must be equal", Error);
+                       "accumulate: the shapes are [3] and [2]; they must be equal", Error);
 }
 
 TEST_CASE_TEMPLATE("results too large for the caches are those of their parts", T, float, double) {

@@ -139,6 +139,21 @@ TEST_CASE("batch_norm with given statistics: values and both orders of gradients
   CHECK(gradcheck_second_order(f, x, gamma, beta));
 }
 
+TEST_CASE("batch_norm: an adjoint that is wanted itself is not written over") {
+  Rng rng(45);
+  Tape64 tape;
+  const Tensor64 weights = random(rng, {4, 16});
+  const Var64 x = tape.variable(random(rng, {4, 16})), ones = tape.constant(Tensor64::ones({16}));
+  const Var64 y = batch_norm(x, ones, ones).value;
+  const auto gradients = tape.gradient(sum_to(y * tape.constant(weights), {}), {y, x});
+  CHECK((gradients[0].array() == weights.array()).all());
+  CHECK(largest_difference(gradients[1], weights) > 0.1);
+  const Tensor64 given = weights.clone();
+  const auto of_given = tape.gradient(y, {x}, given);
+  CHECK((given.array() == weights.array()).all());
+  CHECK((of_given[0].array() == gradients[1].array()).all());
+}
+
 TEST_CASE("batch_norm: errors name operation, shapes and rule") {
   Tape64 tape;
   const auto zeros = [&](const Shape& shape) { return tape.variable(Tensor64::zeros(shape)); };

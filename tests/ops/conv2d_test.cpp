@@ -162,6 +162,20 @@ TEST_CASE("conv2d: the three functions are one trilinear form") {
   }
 }
 
+TEST_CASE("conv2d with a slope: an adjoint that is wanted itself is not written over") {
+  Rng rng(24);
+  Tape64 tape;
+  const Var64 x = tape.variable(random(rng, {2, 5, 5, 3})), w = tape.variable(random(rng, {3, 3, 3, 4}));
+  const Var64 y = conv2d(x, w, {}, 0.1);
+  const Tensor64 weights = random(rng, y.shape());
+  const auto gradients = tape.gradient(sum_to(y * tape.constant(weights), {}), {y, w});
+  CHECK((gradients[0].array() == weights.array()).all());
+  const Tensor64 given = weights.clone();
+  const auto of_given = tape.gradient(y, {w}, given);
+  CHECK((given.array() == weights.array()).all());
+  CHECK((of_given[0].array() == gradients[1].array()).all());
+}
+
 TEST_CASE("conv2d: errors name operation, shapes and rule") {
   Tape64 tape;
   const auto zeros = [&](const Shape& shape) { return tape.variable(Tensor64::zeros(shape)); };

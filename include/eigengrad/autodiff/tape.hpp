@@ -133,6 +133,13 @@ class BasicTape {
   /// operations.
   bool is_differentiable(Var x) const { return node_of(x).differentiable; }
 
+  /// Takes the value out of dy, for a pullback that writes its result over it: nobody reads dy any more where
+  /// nothing is recorded, the pullback is its node's only one, and it needs dy no longer itself.
+  BasicTensor<T> take(Var dy) {
+    node_of(dy);
+    return std::move(node(dy.index_).value);
+  }
+
   const BasicTensor<T>& value_of(Var x) const {
     const Node& node = node_of(x);
     if (node.parameter == nullptr) return node.value;

@@ -93,10 +93,14 @@ class BufferPool {
   }
 
   /// Tests: fill every new buffer with NaN bytes, so that an element nobody wrote shows.
-  void set_poison(bool on) { poison_.store(on, std::memory_order_relaxed); }
+  void set_poison(bool on) {
+    poison_.store(on, std::memory_order_relaxed);
+  }
 
   /// Whether nothing is kept, because a memory checker watches.
-  bool frees_for_real() const { return frees_for_real_; }
+  bool frees_for_real() const {
+    return frees_for_real_;
+  }
 
   /// Bytes of a size class: 64 * 2^(c/4) * (1 + (c%4)/4).
   static std::size_t class_bytes(int size_class) {
@@ -114,11 +118,11 @@ class BufferPool {
 
   BufferPool() : frees_for_real_(wants_real_frees()) {}
 
-  /// The class's own list; if it is empty and its buffers are large, one of buffers up to twice as large that
-  /// has any.
+  /// The class's own list; if it is empty and its buffers are large, the smallest of those up to eight times
+  /// as large that has any.
   BufferHead*& free_list_for(int size_class) {
     if (free_[size_class] == nullptr && class_bytes(size_class) >= huge_page)
-      for (int larger = size_class + 1; larger <= std::min(size_class + 4, classes - 1); ++larger)
+      for (int larger = size_class + 1; larger <= std::min(size_class + 12, classes - 1); ++larger)
         if (free_[larger] != nullptr) return free_[larger];
     return free_[size_class];
   }

@@ -198,9 +198,10 @@ BatchNormForward<T> batch_norm(const BasicTensor<T>& x, const BasicTensor<T>& ga
 /// Gradients of batch_norm with batch statistics, in two passes:
 /// dx = gamma inverse_std (dz - mean(dz) - xhat mean(dz xhat)), means over the group's rows; dgamma = sum of
 /// dz xhat, dbeta = sum of dz over all rows, dz = dy where z is positive, else slope dy. mean and inverse_std
-/// are [groups, C] as batch_norm gave them; a slope other than 1 needs beta, to find the sign of z again.
+/// are [groups, C] as batch_norm gave them; a slope other than 1 needs beta, to find the sign of z again. dx
+/// may be written over dy, where dy owns its buffer.
 template <class T>
-BatchNormGradients<T> batch_norm_gradient(const BasicTensor<T>& dy, const BasicTensor<T>& x,
+BatchNormGradients<T> batch_norm_gradient(BasicTensor<T> dy, const BasicTensor<T>& x,
                                           const BasicTensor<T>& gamma, const BasicTensor<T>& mean,
                                           const BasicTensor<T>& inverse_std,
                                           const BasicTensor<T>* beta = nullptr, double slope = 1) {
@@ -242,7 +243,11 @@ BatchNormGradients<T> batch_norm_gradient(const BasicTensor<T>& dy, const BasicT
     b.spread(group, feature, -scale * dz_sum, offset);
   });
 
-  BatchNormGradients<T> result{BasicTensor<T>::uninitialized(x.shape()), BasicTensor<T>::zeros(features),
+  // Over dy where each element is written once: the last vector of a row may overlap the one before it.
+  const T* const given = dy.data();
+  const bool in_place = dy.owns_buffer() && b.columns % (64 / static_cast<Index>(sizeof(T))) == 0;
+  BasicTensor<T> over = in_place ? std::move(dy) : BasicTensor<T>::uninitialized(x.shape());
+  BatchNormGradients<T> result{std::move(over), BasicTensor<T>::zeros(features),
                                BasicTensor<T>::zeros(features)};
   T* const dgamma = result.dgamma.mutable_data();
   T* const dbeta = result.dbeta.mutable_data();
@@ -253,7 +258,7 @@ BatchNormGradients<T> batch_norm_gradient(const BasicTensor<T>& dy, const BasicT
   T* const dx = result.dx.mutable_data();
   const bool past_caches = detail::is_past_caches<T>(x.size());
   b.for_each_part(2, [&](auto isa, const detail::BatchNormBlocks::Part& p) {
-    batch_norm_dx(isa, dy.data() + p.at, x.data() + p.at, p.rows, b.columns, p.columns, forward + p.column,
+    batch_norm_dx(isa, given + p.at, x.data() + p.at, p.rows, b.columns, p.columns, forward + p.column,
                   product + p.column, offset + p.column, dx + p.at, past_caches);
   });
   return result;

@@ -141,16 +141,20 @@ BasicTensor<T> add(const BasicTensor<T>& a, const BasicTensor<T>& b) {
   return binary("add", op::Add{}, a, b);
 }
 
+/// op(a, b) for equal shapes: over a, where it owns its buffer.
+template <class Op, class T>
+BasicTensor<T> binary_over(const char* name, Op operation, BasicTensor<T> a, const BasicTensor<T>& b) {
+  check(a.shape() == b.shape(), name, ": the shapes are ", a.shape(), " and ", b.shape(),
+        "; they must be equal");
+  if (!a.owns_buffer()) return binary(name, operation, a, b);
+  if (a.size() > 0) detail::broadcast_binary(operation, a, b, a);
+  return a;
+}
+
 /// into += x for equal shapes: in place where `into` owns its buffer.
 template <class T>
 void accumulate(BasicTensor<T>& into, const BasicTensor<T>& x) {
-  check(into.shape() == x.shape(), "accumulate: into is ", into.shape(), ", x is ", x.shape(),
-        "; they must be equal");
-  if (!into.owns_buffer()) {
-    into = add(into, x);
-    return;
-  }
-  if (into.size() > 0) detail::broadcast_binary(op::Add{}, into, x, into);
+  into = binary_over("accumulate", op::Add{}, std::move(into), x);
 }
 
 /// x repeated to `shape` by NumPy's rule.

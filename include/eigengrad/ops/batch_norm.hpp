@@ -74,7 +74,7 @@ BasicBatchNormResult<T> batch_norm(BasicVar<T> x, BasicVar<T> gamma, BasicVar<T>
       joint_pullback(std::array{x, gamma, beta}, [=](BasicVar<T> dy, BasicVar<T>, Needed<3>) {
         BasicTape<T>& t = dy.tape();
         if (t.is_recording()) return detail::batch_norm_gradient_graph(dy, x, gamma, beta, options);
-        auto gradients = kernels::batch_norm_gradient(dy.value(), x.value(), gamma.value(), mean.value(),
+        auto gradients = kernels::batch_norm_gradient(t.take(dy), x.value(), gamma.value(), mean.value(),
                                                       inverse_std.value(), &beta.value(), options.slope);
         return std::array{t.constant(std::move(gradients.dx)), t.constant(std::move(gradients.dgamma)),
                           t.constant(std::move(gradients.dbeta))};

@@ -62,9 +62,13 @@ BasicVar<T> record_conv2d(BasicVar<T> x, BasicVar<T> w, const BasicTensor<T>* bi
              of_bias...);
   if (slope == 1) return z;
   // z already holds y, which has the signs of what z stands for: the gradient needs no more.
-  return record("leaky_relu", z.value(), pullback(z, [slope](BasicVar<T> dy, BasicVar<T> y) {
-                  return leaky_relu_gradient(dy, y, slope);
-                }));
+  return record(
+      "leaky_relu", z.value(), pullback(z, [slope](BasicVar<T> dy, BasicVar<T> y) {
+        BasicTape<T>& tape = dy.tape();
+        if (tape.is_recording()) return leaky_relu_gradient(dy, y, slope);
+        return tape.constant(kernels::binary_over(
+            "leaky_relu_gradient", kernels::op::LeakyReluGradient{slope}, tape.take(dy), y.value()));
+      }));
 }
 }  // namespace detail
 

@@ -43,8 +43,11 @@ template <class T>
   if constexpr (vector_bytes == 64 && sizeof(T) == 4) {
     Vector<T> reciprocal;
     asm("vrcp14ps %1, %0" : "=v"(reciprocal) : "v"(b));
-    const Vector<T> q = a * reciprocal;
-    return q + (a - q * b) * reciprocal;
+    Vector<T> q = a * reciprocal, rest = a;
+    // rest = a - q b, q += rest / b, each rounded once. Compilers fuse such expressions only where they optimise.
+    asm("vfnmadd231ps %2, %1, %0" : "+v"(rest) : "v"(q), "v"(b));
+    asm("vfmadd231ps %2, %1, %0" : "+v"(q) : "v"(rest), "v"(reciprocal));
+    return q;
   }
 #endif
   return a / b;
