@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # InfoGAN on MNIST from a fresh Debian machine: installs, builds, fetches MNIST, trains, evaluates, reports.
 #
-#   bash examples/infogan/demo.sh            5 epochs
+#   bash examples/infogan/demo.sh            4 epochs
 #   bash examples/infogan/demo.sh --quick    a run of about two minutes
 #
 # --output FOLDER says where the run goes (runs/infogan or runs/infogan-quick); everything else on the command line goes
@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source examples/common/build.sh
 
-length=(--epochs 5)
+length=()
 name=infogan
 run=
 arguments=()
@@ -40,7 +40,7 @@ fi
 # A finished or interrupted run is continued, never overwritten.
 resume=()
 [ ! -f "$run/checkpoint.safetensors" ] || resume=(--resume)
-"$program" train --data "$data" --output "$run" "${length[@]}" "${resume[@]}" ${arguments[@]+"${arguments[@]}"}
+"$program" train --data "$data" --output "$run" ${length[@]+"${length[@]}"} "${resume[@]}" ${arguments[@]+"${arguments[@]}"}
 "$program" evaluate --run "$run"
 "$program" report --run "$run"
 echo

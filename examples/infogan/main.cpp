@@ -40,12 +40,16 @@ std::vector<std::string> given_settings(const CLI::App& command, Settings& setti
   return names;
 }
 
-/// --paper: every setting that was not given becomes the paper's; those that this changes count as given.
+/// --paper: every setting that was not given becomes the paper's; those that this changes count as given. A
+/// number of iterations says how long to train, so then the epochs stay.
 void choose_paper(Settings& settings, std::vector<std::string>& given) {
+  const auto is_given = [&given](const std::string& name) {
+    return std::find(given.begin(), given.end(), name) != given.end();
+  };
   const nlohmann::json usual = to_json(Settings{}), papers = to_json(paper_settings());
   nlohmann::json chosen = to_json(settings);
   for (const auto& [name, value] : papers.items()) {
-    if (value == usual[name] || std::find(given.begin(), given.end(), name) != given.end()) continue;
+    if (value == usual[name] || is_given(name) || (name == "epochs" && is_given("iterations"))) continue;
     chosen[name] = value;
     given.push_back(name);
   }

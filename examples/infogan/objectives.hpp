@@ -44,17 +44,17 @@ BasicVar<T> code_objective(BasicVar<T> lambda_log_q) {
 /// Not in the note: what keeps q(c_1|x) of a real image x and q(c_1|x') of a moved copy together, makes both
 /// certain, and keeps all classes in use,
 ///
-///     E_x[-log sum_k q(k|x) q(k|x')] - H(E_x[q(k|x)]).
+///     E_x[-log sum_k q(k|x) q(k|x')] - balance H(E_x[q(k|x)]).
 ///
-/// At its best, -ln K: every q is certain, the copies agree, and the classes are equally frequent. Where q
-/// says nothing it is 0, a saddle: what images and copies share grows from there.
-/// Source: Van Gansbeke et al., "SCAN: learning to classify images without labels", ECCV 2020, eq. 2.
+/// At its best, -balance ln K: every q is certain, the copies agree, and the classes are equally frequent.
+/// Where q says nothing is a saddle: what images and copies share grows from there. Source: Van Gansbeke et
+/// al., "SCAN: learning to classify images without labels", ECCV 2020, eq. 2.
 template <class T>
-BasicVar<T> consistency_objective(BasicVar<T> logits, BasicVar<T> moved_logits) {
+BasicVar<T> consistency_objective(BasicVar<T> logits, BasicVar<T> moved_logits, double balance = 1) {
   const BasicVar<T> q = softmax(logits);
   const BasicVar<T> same_class = sum(q * softmax(moved_logits), -1);
   const BasicVar<T> share = mean(q, 0);
-  return sum(share * log(share + 1e-8)) - mean(log(same_class + 1e-8));
+  return balance * sum(share * log(share + 1e-8)) - mean(log(same_class + 1e-8));
 }
 
 /// Not in the note: what makes the mean mu_j of a continuous code follow a known change of the image,

@@ -34,6 +34,7 @@ struct Settings {
   double warm_up = 0.25;
   std::string trunk_trained_by = "both";
   double consistency = 1;
+  double balance = 3;
   Index neighbours = 5;
   double neighbour_share = 0.5;
   double equivariance = 1;
@@ -96,6 +97,7 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
           "both (D's loss and L_I) or discriminator (D's loss alone)");
   visitor("consistency", s.consistency,
           "weight of q(c1|x) being certain and the same for real images and moved copies");
+  visitor("balance", s.balance, "weight of the classes being equally frequent, relative to consistency");
   visitor("neighbours", s.neighbours,
           "half of the moved copies are of one of so many nearest neighbours of the image");
   visitor("neighbour-share", s.neighbour_share, "share of the run, its start, with neighbours");
@@ -145,6 +147,7 @@ inline void validate(const Settings& s) {
   at_least_zero("lambda-categorical", s.lambda_categorical);
   at_least_zero("lambda-continuous", s.lambda_continuous);
   at_least_zero("consistency", s.consistency);
+  at_least_zero("balance", s.balance);
   at_least_zero("equivariance", s.equivariance);
   check(s.neighbours >= 0 && s.neighbours <= 1000, "--neighbours is ", s.neighbours,
         "; 0 to 1000 are possible");

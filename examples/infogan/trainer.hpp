@@ -85,9 +85,9 @@ class Trainer {
  private:
   using Var = BasicVar<T>;
 
-  /// Such that [-1, 1] is some two standard deviations of the slants (0.25) and stroke widths (0.5 of the way
-  /// to the next pixel) of one digit's images in either direction.
-  static constexpr double code_per_slant = 1.8, code_per_thickness = 0.9;
+  /// Such that the slants of one digit's images (standard deviation 0.25) and their stroke widths (0.5 of the
+  /// way to the next pixel) have the codes' standard deviation, 1 / sqrt(3).
+  static constexpr double code_per_slant = 2.3, code_per_thickness = 1.2;
   static constexpr double thickest = 0.5;
 
   AdamOptions adam_options(double learning_rate) const {
@@ -119,7 +119,7 @@ class Trainer {
       objective += code_objective(lambda_log_q(codes_, log_q, categorical_factor_));
       if (settings_.consistent()) {
         const Var classes = codes_.logits(q, 0);
-        const Var agreement = consistency_objective(part(classes, 0), part(classes, 2));
+        const Var agreement = consistency_objective(part(classes, 0), part(classes, 2), settings_.balance);
         figures.consistency = static_cast<double>(agreement.item());
         objective += settings_.consistency * agreement;
       }
