@@ -51,17 +51,19 @@ train() {
   "$(program "$name")" train --output "$run" --seed "$seed" "$@" ${resume[@]+"${resume[@]}"} ||
     { echo "reproduce.sh: $name train failed or was stopped" >&2; exit 2; }
 }
-need_mnist() { bash examples/common/fetch_data.sh mnist || exit 2; }
+need_data() { bash examples/common/fetch_data.sh "$1" || exit 2; }
 
 for system in "${systems[@]}"; do
   echo "== $system"
   start=$SECONDS
   case $system in
     infogan)
-      need_mnist
-      run infogan_mnist study --seeds "$seeds" --output runs/study ;;
+      need_data mnist
+      run infogan_mnist study --seeds "$seeds" --output runs/study
+      need_data fashion
+      run infogan_mnist study --data fashion --seeds "$seeds" --output runs/study-fashion ;;
     gan)
-      need_mnist
+      need_data mnist
       for loss in non-saturating saturating; do
         train gan "runs/gan-$loss-$seed" --loss "$loss"
         echo "$loss:"
@@ -73,7 +75,7 @@ for system in "${systems[@]}"; do
     comparison) run comparison --seed "$seed" ;;
     bound) for part in gaussian binary gradient; do run bound "$part" --seed "$seed"; done ;;
     vae)
-      need_mnist
+      need_data mnist
       train vae "runs/vae-$seed"
       run vae evaluate --run "runs/vae-$seed" ;;
   esac

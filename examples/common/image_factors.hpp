@@ -1,10 +1,13 @@
 /// Measurable factors of a stroke image: slant and stroke width; and correlation.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "eigengrad/core/check.hpp"
@@ -92,6 +95,26 @@ inline double correlation(std::span<const double> a, std::span<const double> b) 
     ab += (a[i] - mean_a) * (b[i] - mean_b);
   }
   return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : std::numeric_limits<double>::quiet_NaN();
+}
+
+/// What a code correlates with a factor that orders the images of each class by it exactly, but knows nothing
+/// of the class and is uniform: the code of an image is the rank of its value in its class. Throws unless
+/// each value has a class.
+inline double exact_code_correlation(std::span<const double> values, std::span<const Index> classes) {
+  eigengrad::check(values.size() == classes.size(), "exact_code_correlation: ", values.size(), " values of ",
+                   classes.size(), " classes; they must be pairs");
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::pair(classes[a], values[a]) < std::pair(classes[b], values[b]);
+  });
+  std::vector<double> codes(values.size());
+  for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    while (end < order.size() && classes[order[end]] == classes[order[begin]]) ++end;
+    for (std::size_t i = begin; i < end; ++i)
+      codes[order[i]] = (static_cast<double>(i - begin) + 0.5) / static_cast<double>(end - begin);
+  }
+  return correlation(codes, values);
 }
 
 }  // namespace examples

@@ -90,11 +90,33 @@ inline std::vector<Index> cluster(Networks<float>& networks, const Codes& codes,
   return clusters;
 }
 
+/// What the correlations of continuous codes cannot well exceed, where generated images are like the data:
+/// the test images, each digit's ordered exactly.
+struct ExactCode {
+  double slant, stroke;
+};
+inline ExactCode exact_code(const examples::ImageDataSet& test) {
+  std::vector<double> slants, strokes;
+  std::vector<Index> classes;
+  const Index height = test.images.shape()[1], width = test.images.shape()[2];
+  for (Index i = 0; i < test.images.count(); ++i) {
+    const Tensor image = test.images.slice(i, i + 1);
+    const auto factors = examples::measure_factors(image.data(), height, width);
+    if (!factors) continue;
+    slants.push_back(factors->slant);
+    strokes.push_back(factors->stroke_width);
+    classes.push_back(test.labels[static_cast<std::size_t>(i)]);
+  }
+  return {examples::exact_code_correlation(slants, classes),
+          examples::exact_code_correlation(strokes, classes)};
+}
+
 /// Everything under "evaluation" in the report.
 struct Evaluation {
   GeneratedFigures generated_running, generated_batch;
   std::optional<examples::ClusteringScores> clustering_running,
-      clustering_batch;  ///< without labels or classes: none
+      clustering_batch;            ///< without labels or classes: none
+  std::optional<ExactCode> exact;  ///< without labels or continuous codes: none
 };
 
 inline Evaluation evaluate(Networks<float>& networks, const Codes& codes, const examples::ImageDataSet& test,
@@ -103,7 +125,9 @@ inline Evaluation evaluate(Networks<float>& networks, const Codes& codes, const 
   Evaluation result;
   result.generated_running = evaluate_generated(networks, codes, BatchNormMode::running, seed);
   result.generated_batch = evaluate_generated(networks, codes, BatchNormMode::batch, seed);
-  if (codes.categorical_count() == 0 || test.labels.empty()) return result;
+  if (test.labels.empty()) return result;
+  if (codes.continuous_count() > 0) result.exact = exact_code(test);
+  if (codes.categorical_count() == 0) return result;
   const auto scores = [&](BatchNormMode mode) {
     return examples::score_clustering(cluster(networks, codes, test.images, mode), test.labels);
   };

@@ -59,6 +59,9 @@ inline nlohmann::json to_json(const Evaluation& evaluation, const Codes& codes, 
   if (evaluation.clustering_running)
     json["clustering"] = {{"running", examples::to_json(*evaluation.clustering_running)},
                           {"batch", examples::to_json(*evaluation.clustering_batch)}};
+  if (evaluation.exact)
+    json["exact_code_correlation"] = {{"slant", evaluation.exact->slant},
+                                      {"stroke", evaluation.exact->stroke}};
   return json;
 }
 
@@ -79,6 +82,9 @@ inline void print(const Evaluation& evaluation, const Codes& codes) {
                 evaluation.generated_running.stroke_correlation[index],
                 evaluation.generated_batch.stroke_correlation[index]);
   }
+  if (evaluation.exact)
+    std::printf("  of a code that orders each class of test images exactly: slant %.3f, width %.3f\n",
+                evaluation.exact->slant, evaluation.exact->stroke);
   std::printf("  log-std held by the clamp %16.4f %13.4f\n", evaluation.generated_running.clamped,
               evaluation.generated_batch.clamped);
   if (!evaluation.clustering_running) return;

@@ -130,3 +130,21 @@ TEST_CASE("correlation") {
   CHECK_THROWS_WITH_AS(correlation(x, {}), "correlation: 4 and 0 values; they must be pairs",
                        eigengrad::Error);
 }
+
+TEST_CASE(
+    "a code that orders each class exactly correlates by 1 only where classes are alike and values even") {
+  std::vector<double> even, shifted, skewed;
+  std::vector<Index> classes;
+  for (int i = 0; i < 200; ++i) {
+    const Index digit = i % 2;
+    classes.push_back(digit);
+    even.push_back(i / 2);
+    shifted.push_back(i / 2 + 100 * static_cast<double>(digit));
+    skewed.push_back(std::exp(i / 20));
+  }
+  CHECK(examples::exact_code_correlation(even, classes) == doctest::Approx(1));
+  // Half of the variance of a shift by the whole range lies between the classes: 1 / sqrt(1 + 3).
+  CHECK(examples::exact_code_correlation(shifted, classes) == doctest::Approx(0.5).epsilon(1e-3));
+  CHECK(examples::exact_code_correlation(skewed, classes) < 0.8);
+  CHECK_THROWS_AS(examples::exact_code_correlation(even, {}), eigengrad::Error);
+}
