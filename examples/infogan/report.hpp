@@ -40,6 +40,9 @@ class Curves {
     return series;
   }
 
+  /// Whether the steps have this figure.
+  bool has(const char* name) const { return !steps_.empty() && steps_.front().contains(name); }
+
   /// `pick(evaluation)` over the ends of epochs.
   template <class Pick>
   examples::Series over_epochs(const std::string& name, Pick pick) const {
@@ -79,6 +82,11 @@ inline void add_curves(examples::HtmlReport& page, const Curves& curves, const C
   page.chart("Losses", "iteration", "nats",
              {curves.over_steps("D", [](const auto& line) { return line.at("loss_d"); }),
               curves.over_steps("G", [](const auto& line) { return line.at("loss_g"); })});
+  std::vector<examples::Series> copies;
+  for (const char* name : {"consistency", "equivariance"})
+    if (curves.has(name))
+      copies.push_back(curves.over_steps(name, [name](const auto& line) { return line.at(name); }));
+  if (!copies.empty()) page.chart("Real images and their moved copies", "iteration", "objective", copies);
   std::vector<examples::Series> information;
   for (std::size_t code = 0; code < codes.count(); ++code)
     information.push_back(curves.over_steps(
