@@ -18,7 +18,7 @@ namespace infogan {
 struct StepFigures {
   double loss_d = 0;        ///< D's objective (first problem)
   double loss_g = 0;        ///< the adversarial term of G's objective (second problem)
-  double consistency = 0;   ///< the consistency objective, at least -ln K
+  double consistency = 0;   ///< the consistency objective, at least -balance ln K
   double equivariance = 0;  ///< the equivariance objective
   double clamped = 0;       ///< share of q's log standard deviations held by the clamp, G step
   std::vector<double, PoolAllocator<double>> information;  ///< L_I per code in nats, G step
