@@ -73,19 +73,28 @@ T slant_change(const AffineMap<T>& map) {
   return -map.xy / map.xx;
 }
 
+namespace detail {
+/// Images of the same shape, made one by one in several threads: make(i, image, where the new one goes).
+template <class T, class Make>
+eigengrad::BasicTensor<T> images_from(const eigengrad::BasicTensor<T>& images, double work_per_pixel,
+                                      const Make& make) {
+  using eigengrad::Index;
+  const Index n = images.shape()[0], pixels = images.shape()[1] * images.shape()[2];
+  auto result = eigengrad::BasicTensor<T>::uninitialized(images.shape());
+  T* const to = result.mutable_data();
+  eigengrad::parallel_for(n, static_cast<double>(images.size()) * work_per_pixel,
+                          [&](Index i) { make(i, images.data() + i * pixels, to + i * pixels); });
+  return result;
+}
+}  // namespace detail
+
 /// A copy of images [N, H, W, 1], each under its map.
 template <class T>
 eigengrad::BasicTensor<T> moved_images(const eigengrad::BasicTensor<T>& images, const AffineMaps<T>& maps) {
-  using eigengrad::Index;
-  const Index n = images.shape()[0], height = images.shape()[1], width = images.shape()[2];
-  auto result = eigengrad::BasicTensor<T>::uninitialized(images.shape());
-  T* const to = result.mutable_data();
-  constexpr double work_per_pixel = 20;
-  eigengrad::parallel_for(n, static_cast<double>(images.size()) * work_per_pixel, [&](Index i) {
-    warp(images.data() + i * height * width, to + i * height * width, height, width,
-         maps[static_cast<std::size_t>(i)]);
+  const eigengrad::Index height = images.shape()[1], width = images.shape()[2];
+  return detail::images_from(images, 20, [&](eigengrad::Index i, const T* from, T* to) {
+    warp(from, to, height, width, maps[static_cast<std::size_t>(i)]);
   });
-  return result;
 }
 
 /// A copy of images [N, H, W, 1], each under a random map.
@@ -101,13 +110,8 @@ eigengrad::BasicTensor<T> moved_images(const eigengrad::BasicTensor<T>& images, 
 template <class T>
 eigengrad::BasicTensor<T> thickened_images(const eigengrad::BasicTensor<T>& images, const T* amounts) {
   using eigengrad::Index;
-  const Index n = images.shape()[0], height = images.shape()[1], width = images.shape()[2];
-  auto result = eigengrad::BasicTensor<T>::uninitialized(images.shape());
-  T* const to = result.mutable_data();
-  constexpr double work_per_pixel = 10;
-  eigengrad::parallel_for(n, static_cast<double>(images.size()) * work_per_pixel, [&](Index i) {
-    const T* const from = images.data() + i * height * width;
-    T* out = to + i * height * width;
+  const Index height = images.shape()[1], width = images.shape()[2];
+  return detail::images_from(images, 10, [&](Index i, const T* from, T* to) {
     const T way = std::abs(amounts[i]);
     const auto extreme = [&](T a, T b) { return amounts[i] > 0 ? std::max(a, b) : std::min(a, b); };
     for (Index y = 0; y < height; ++y)
@@ -118,10 +122,9 @@ eigengrad::BasicTensor<T> thickened_images(const eigengrad::BasicTensor<T>& imag
         if (x + 1 < width) value = extreme(value, pixel[1]);
         if (y > 0) value = extreme(value, pixel[-width]);
         if (y + 1 < height) value = extreme(value, pixel[width]);
-        *out++ = *pixel + way * (value - *pixel);
+        *to++ = *pixel + way * (value - *pixel);
       }
   });
-  return result;
 }
 
 }  // namespace examples

@@ -21,6 +21,8 @@ inline nlohmann::json to_json(const Settings& settings) {
 inline Settings settings_from_json(const nlohmann::json& json) {
   Settings settings;
   visit_settings(settings, [&](const char* name, auto& field, const char*) {
+    check(json.contains(name), "setting '", name,
+          "' is missing: this is a run of another version of the program; name another --output or --run");
     try {
       json.at(name).get_to(field);
     } catch (const nlohmann::json::exception& error) {

@@ -228,7 +228,11 @@ TEST_CASE("accumulate adds in place where it may, and into a copy where it must"
   CHECK(shared(2) == 4);
   CHECK(total(2) == 8);
   CHECK_THROWS_WITH_AS(kernels::accumulate(total, Tensor::zeros({2})),
-                       "accumulate: the shapes are [3] and [2]; they must be equal", Error);
+                       "accumulate: into is [3], x is [2]; they must be equal", Error);
+  CHECK(total.values().size() == 3);  // what could not be added to is kept
+  const float before = total(0);
+  kernels::accumulate(total, total);
+  CHECK(total(0) == 2 * before);
 }
 
 TEST_CASE_TEMPLATE("results too large for the caches are those of their parts", T, float, double) {

@@ -93,14 +93,10 @@ class BufferPool {
   }
 
   /// Tests: fill every new buffer with NaN bytes, so that an element nobody wrote shows.
-  void set_poison(bool on) {
-    poison_.store(on, std::memory_order_relaxed);
-  }
+  void set_poison(bool on) { poison_.store(on, std::memory_order_relaxed); }
 
   /// Whether nothing is kept, because a memory checker watches.
-  bool frees_for_real() const {
-    return frees_for_real_;
-  }
+  bool frees_for_real() const { return frees_for_real_; }
 
   /// Bytes of a size class: 64 * 2^(c/4) * (1 + (c%4)/4).
   static std::size_t class_bytes(int size_class) {

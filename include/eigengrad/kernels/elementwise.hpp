@@ -154,7 +154,13 @@ BasicTensor<T> binary_over(const char* name, Op operation, BasicTensor<T> a, con
 /// into += x for equal shapes: in place where `into` owns its buffer.
 template <class T>
 void accumulate(BasicTensor<T>& into, const BasicTensor<T>& x) {
-  into = binary_over("accumulate", op::Add{}, std::move(into), x);
+  check(into.shape() == x.shape(), "accumulate: into is ", into.shape(), ", x is ", x.shape(),
+        "; they must be equal");
+  if (!into.owns_buffer()) {
+    into = add(into, x);
+    return;
+  }
+  if (into.size() > 0) detail::broadcast_binary(op::Add{}, into, x, into);
 }
 
 /// x repeated to `shape` by NumPy's rule.
