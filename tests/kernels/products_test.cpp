@@ -1,11 +1,15 @@
 #include "eigengrad/kernels/products.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <random>
+#include <utility>
 #include <vector>
 
 using namespace eigengrad;
@@ -71,6 +75,33 @@ struct Poison {
   ~Poison() { detail::BufferPool::instance().set_poison(false); }
 };
 
+/// The values of a tensor at the end of mapped memory: reading behind them ends the program.
+template <class T>
+class GuardedCopy {
+ public:
+  explicit GuardedCopy(const BasicTensor<T>& values) {
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE)), size = values.values().size_bytes();
+    const std::size_t used = (size + page - 1) / page * page;
+    bytes_ = used + page;
+    memory_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(memory_ != MAP_FAILED);
+    char* const end = static_cast<char*>(memory_) + used;
+    REQUIRE(mprotect(end, page, PROT_NONE) == 0);
+    data_ = reinterpret_cast<T*>(end - size);
+    std::memcpy(data_, values.data(), size);
+  }
+  ~GuardedCopy() { munmap(memory_, bytes_); }
+  GuardedCopy(const GuardedCopy&) = delete;
+  GuardedCopy& operator=(const GuardedCopy&) = delete;
+
+  const T* data() const { return data_; }
+
+ private:
+  void* memory_ = nullptr;
+  std::size_t bytes_ = 0;
+  T* data_ = nullptr;
+};
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("matmul agrees with plain loops for every small shape", T, float, double) {
@@ -95,6 +126,43 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops over several blocks of every 
   for (const auto& [m, n, k] : shapes)
     for (int repeat = 0; repeat < 2; ++repeat, ++trial)
       check_product<T>(m, n, k, trial & 1, (trial >> 1 ^ trial) & 1, trial & 4, generator);
+}
+
+TEST_CASE_TEMPLATE("matmul agrees with plain loops where one operand is narrow", T, float, double) {
+  // Tiles read the other one where it lies, but for a last panel that is not full.
+  const Poison poison;
+  std::mt19937 generator(12);
+  for (const auto& [wide, k] : {std::pair<Index, Index>{997, 300}, {1000, 1024}, {1024, 601}, {301, 3000}})
+    for (Index narrow : {2, 7, 16, 33, 64, 129})
+      for (int form = 0; form < 4; ++form) {
+        check_product<T>(wide, narrow, k, form & 1, form & 2, true, generator);
+        check_product<T>(narrow, wide, k, form & 1, form & 2, false, generator);
+      }
+}
+
+TEST_CASE_TEMPLATE("matmul reads nothing outside of its operands", T, float, double) {
+  std::mt19937 generator(13);
+  for (const auto& [m, n, k] : {std::array<Index, 3>{16, 16, 16},
+                                {17, 19, 5},
+                                {5, 40, 33},
+                                {64, 64, 64},
+                                {1001, 20, 70},
+                                {1000, 32, 70},
+                                {11, 1001, 70},
+                                {12, 1024, 70}})
+    for (int form = 0; form < 4; ++form) {
+      const bool ta = form & 1, tb = form & 2;
+      const Index rows = m, columns = n;
+      CAPTURE(rows);
+      CAPTURE(columns);
+      CAPTURE(form);
+      const BasicTensor<T> a = random_tensor<T>(ta ? Shape{k, m} : Shape{m, k}, generator);
+      const BasicTensor<T> b = random_tensor<T>(tb ? Shape{n, k} : Shape{k, n}, generator);
+      const GuardedCopy<T> guarded_a(a), guarded_b(b);
+      const BasicTensor<T> c =
+          kernels::detail::multiply<T>(guarded_a.data(), ta, guarded_b.data(), tb, m, n, k, nullptr);
+      CHECK(same_bits(c, kernels::matmul(a, b, ta, tb)));
+    }
 }
 
 TEST_CASE_TEMPLATE("matmul: empty extents", T, float, double) {

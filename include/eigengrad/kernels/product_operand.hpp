@@ -73,6 +73,15 @@ struct ProductOperand {
   Index panel_width(Index first) const { return std::min(width, padded() - first); }
   Index panel_used(Index first) const { return std::min(width, extent - first); }
 
+  /// Where element (k, i) is, and how far from it those of the next k and i.
+  const T* at(Index k, Index i) const { return data + (k_major ? k * stride + i : i * stride + k); }
+  Index k_step() const { return k_major ? stride : 1; }
+  Index i_step() const { return k_major ? 1 : stride; }
+  /// Tiles can read the panels before this where they lie, without reading anything outside of the operand.
+  Index whole_panels_end() const {
+    return depth == 0 ? 0 : extent % step == 0 ? extent : extent / width * width;
+  }
+
   /// Packs steps [begin, begin + count) of a block of k that starts at `k` and is `block` long, of panels
   /// [first, last): each at panels + (its first - `first`) block.
   void pack(const ProductKernels<T>& kernels, Index first, Index last, Index k, Index block, Index begin,

@@ -14,8 +14,9 @@ namespace eigengrad::kernels::detail {
 /// bits of the result do. The tiles of the operand that is not shared, one task each, change nothing in any
 /// sum: they may suit the threads.
 struct ProductPlan {
-  Index k_block, k_blocks, tile, tiles, parts;
+  Index k_block = 0, k_blocks = 0, tile = 0, tiles = 0, parts = 0;
 
+  ProductPlan() = default;
   template <class T>
   ProductPlan(const ProductOperand<T>& operand, Index k, Index depth, double work) {
     const Index cut = operand.extent, width = operand.width;

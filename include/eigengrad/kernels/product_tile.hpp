@@ -12,9 +12,9 @@ struct ProductRun {
 };
 
 /// C(i, j) = sum over runs and k of A(k, i) B(k, j) + C(i, j) if `accumulate`, else + bias, for a tile of C,
-/// with A(k, i) = a[run.a + k a_step + i] and B(k, j) = b[run.b b_unit + k b_step + j]. Whole register tiles
-/// are read: A up to the next multiple of row_step, B up to the next multiple of column_step, whatever is
-/// there.
+/// with A(k, i) = a[run.a + k a_step + i a_row_step] and B(k, j) = b[run.b b_unit + k b_step + j]. Whole
+/// register tiles are read: A up to the next multiple of row_step, B up to the next multiple of column_step,
+/// whatever is there.
 template <class T>
 struct ProductTile {
   const T* a;
@@ -29,6 +29,7 @@ struct ProductTile {
   Index c_column_step = 1;
   Index rows;     // 1 .. ProductKernels::rows
   Index columns;  // 1 .. ProductKernels::columns
+  Index a_row_step = 1;
   const T* bias = nullptr;
   bool bias_by_row = false;  // one value for each row instead of each column
   bool accumulate = false;

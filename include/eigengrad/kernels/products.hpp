@@ -1,5 +1,6 @@
-/// Matrix products. One operand is packed whole and shared by all threads, or, where it is small, packed by each
-/// for itself; the other is cut into tiles, one task each, which a task packs block by block just before use.
+/// Matrix products. One operand is packed whole and shared by all threads, or, where it is small, packed by
+/// each for itself; the other is cut into tiles, one task each, which a task packs block by block just before
+/// use.
 #pragma once
 
 #include <algorithm>
@@ -27,16 +28,16 @@ class Product {
         a_shared_(a.extent <= b.extent),
         shared_(a_shared_ ? a_ : b_),
         cut_(a_shared_ ? b_ : a_),
-        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8),
-        plan_(cut_, k, kernels_.depth, work_) {}
+        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8) {}
 
   void run(const T* bias, T* c) {
     if (is_small()) return run_small(bias, c);
+    plan_ = ProductPlan(cut_, k_, kernels_.depth, work_);
+    if (reads_in_place()) lying_end_ = cut_.whole_panels_end();
     const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
     const int threads = threads_for(tasks, work_);
     const bool packs_together = threads > 1 && plan_.tiles > 1 && shared_size() > own_shared_size;
-    BasicTensor<T> shared =
-        BasicTensor<T>::uninitialized({(packs_together ? 1 : threads) * shared_size()});
+    BasicTensor<T> shared = BasicTensor<T>::uninitialized({(packs_together ? 1 : threads) * shared_size()});
     BasicTensor<T> scratch = BasicTensor<T>::uninitialized({2 * threads * packed_size()});
     BasicTensor<T> partial = BasicTensor<T>::uninitialized({plan_.parts > 1 ? plan_.parts * size : 0});
     std::vector<Worker, PoolAllocator<Worker>> workers(static_cast<std::size_t>(threads));
@@ -81,18 +82,48 @@ class Product {
   /// another one has packed, line by line.
   static constexpr Index own_shared_size = (256 << 10) / static_cast<Index>(sizeof(T));
 
+  /// Where a block's panels are: those before `lying_end` where the operand lies, from k on; the others
+  /// packed, the panel that starts at `first` at packed + first count.
+  struct Panels {
+    const ProductOperand<T>& operand;
+    Index k, lying_end;
+    const T* packed;
+
+    const T* data(Index first, Index count) const {
+      return first < lying_end ? operand.at(k, first) : packed + first * count;
+    }
+    Index k_step(Index first) const {
+      return first < lying_end ? operand.k_step() : operand.panel_width(first);
+    }
+    Index i_step(Index first) const { return first < lying_end ? operand.i_step() : 1; }
+  };
+
   bool is_small() const {
-    return plan_.k_blocks == 1 && (a_.padded() + b_.padded()) * k_ <= small_panels &&
+    return k_ <= kernels_.depth && (a_.padded() + b_.padded()) * k_ <= small_panels &&
            threads_for(2, work_) == 1;
   }
   /// One block of everything: neither memory nor threads to manage, which would take longer than the product.
+  /// What lies such that tiles can read it is not packed.
   void run_small(const T* bias, T* c) const {
     const FlushDenormals flush;
-    alignas(64) T panels[small_panels];
-    T* const own = panels + shared_.padded() * k_;
-    shared_.pack(kernels_, 0, shared_.extent, 0, k_, 0, k_, panels);
-    cut_.pack(kernels_, 0, cut_.extent, 0, k_, 0, k_, own);
-    multiply(panels, own, 0, cut_.extent, k_, c, bias, false, {});
+    alignas(64) T packed[small_panels];
+    T* end = packed;
+    const auto panels = [&](const ProductOperand<T>& operand, bool can_lie) -> Panels {
+      const Index first = can_lie ? operand.whole_panels_end() : 0;
+      T* const to = end;
+      if (first < operand.extent) operand.pack(kernels_, first, operand.extent, 0, k_, 0, k_, to);
+      end += (operand.padded() - first) * k_;
+      return {operand, 0, first, to - first * k_};
+    };
+    const Panels a = panels(a_, true), b = panels(b_, b_.k_major);
+    multiply(a, b, 0, cut_.extent, k_, c, bias, false, {});
+  }
+  /// Whether tiles read the operand that is cut where it lies: packing pays where many panels of the other
+  /// one meet it. Of B, tiles need the columns side by side. Rows of A a multiple of 4 KB apart would all map
+  /// to the same set of the first-level cache.
+  bool reads_in_place() const {
+    if (shared_.extent > 4 * shared_.width) return false;
+    return cut_.k_major || (!a_shared_ && a_.stride * static_cast<Index>(sizeof(T)) % 4096 != 0);
   }
 
   Index packed_size() const { return round_up(plan_.tile, cut_.step) * plan_.k_block; }
@@ -121,8 +152,11 @@ class Product {
     const Block next = after(block);
     const bool goes_on = next.task == block.task || next.task < worker.share_end;
     worker.ready = goes_on ? next : Block{};
-    multiply(shared_panels(worker, block.block), worker.panels + worker.used * packed_size(),
-             begin_of(block), end_of(block), length_of(block), c, bias, !first_block,
+    const Panels shared{shared_, 0, 0, shared_panels(worker, block.block)};
+    const Panels own{cut_, k_of(block), lying_end_,
+                     worker.panels + worker.used * packed_size() - packed_begin(block) * length_of(block)};
+    multiply(a_shared_ ? shared : own, a_shared_ ? own : shared, begin_of(block), end_of(block),
+             length_of(block), c, bias, !first_block,
              goes_on ? pack_into(worker.panels + (1 - worker.used) * packed_size(), next) : PackAhead<T>());
   }
 
@@ -138,9 +172,14 @@ class Product {
   Index begin_of(Block block) const { return block.task % plan_.tiles * plan_.tile; }
   Index end_of(Block block) const { return std::min(begin_of(block) + plan_.tile, cut_.extent); }
 
+  /// The first panel of a task that has to be packed, or its end.
+  Index packed_begin(Block block) const { return std::clamp(lying_end_, begin_of(block), end_of(block)); }
+  Index k_of(Block block) const { return block.block * plan_.k_block; }
+
   PackAhead<T> pack_into(T* panels, Block block) const {
-    return {kernels_,         cut_,  begin_of(block), end_of(block), block.block * plan_.k_block,
-            length_of(block), panels};
+    const Index first = packed_begin(block), last = end_of(block);
+    if (first == last) return {};
+    return {kernels_, cut_, first, last, k_of(block), length_of(block), panels};
   }
 
   /// The next block of the task, or the first one of the next task.
@@ -168,11 +207,9 @@ class Product {
   }
 
   /// Adds the product over one block of k, for the range [first, last) of the operand that is cut, to C.
-  void multiply(const T* shared, const T* own, Index first, Index last, Index count, T* c, const T* bias,
+  void multiply(const Panels& a, const Panels& b, Index first, Index last, Index count, T* c, const T* bias,
                 bool accumulate, PackAhead<T> next) const {
     const Index row_end = a_shared_ ? a_.extent : last, column_end = a_shared_ ? last : b_.extent;
-    const T* const a_panels = a_shared_ ? shared : own - first * count;
-    const T* const b_panels = a_shared_ ? own - first * count : shared;
     // Columns of B that stay where they are while A passes by: a panel in half of the first-level cache, or
     // else some in the second.
     const bool is_short = b_.width * count * static_cast<Index>(sizeof(T)) <= 16 << 10;
@@ -182,24 +219,27 @@ class Product {
                   divide_up(column_end - (a_shared_ ? first : 0), b_.width),
               count);
     for (Index from = a_shared_ ? first : 0; from < column_end; from += chunk)
-      for (Index i = a_shared_ ? 0 : first; i < row_end; i += a_.width)
+      for (Index i = a_shared_ ? 0 : first; i < row_end; i += a_.width) {
+        ProductTile<T> tile{};
+        tile.a = a.data(i, count);
+        tile.a_step = a.k_step(i);
+        tile.a_row_step = a.i_step(i);
+        tile.rows = a_.panel_used(i);
+        tile.runs = &run;
+        tile.run_count = 1;
+        tile.c_row_step = b_.extent;
+        tile.accumulate = accumulate;
         for (Index j = from; j < std::min(from + chunk, column_end); j += b_.width) {
-          ProductTile<T> tile{.a = a_panels + i * count,
-                              .a_step = a_.panel_width(i),
-                              .b = b_panels + j * count,
-                              .b_step = b_.panel_width(j),
-                              .b_unit = b_.panel_width(j),
-                              .runs = &run,
-                              .run_count = 1,
-                              .c = c + i * b_.extent + j,
-                              .c_row_step = b_.extent,
-                              .rows = a_.panel_used(i),
-                              .columns = b_.panel_used(j),
-                              .bias = bias == nullptr ? nullptr : bias + j,
-                              .accumulate = accumulate};
+          tile.b = b.data(j, count);
+          tile.b_step = tile.b_unit = b.k_step(j);
+          tile.columns = b_.panel_used(j);
+          tile.c = c + i * b_.extent + j;
+          tile.bias = bias == nullptr ? nullptr : bias + j;
+          tile.ahead = nullptr;
           next.before(tile);
           kernels_.tile(tile);
         }
+      }
     next.finish();
   }
 
@@ -222,6 +262,7 @@ class Product {
   const ProductOperand<T>&shared_, &cut_;
   double work_;
   ProductPlan plan_;
+  Index lying_end_ = 0;  // panels of the operand that is cut before this are read where they lie
 };
 
 template <class T>

@@ -47,8 +47,8 @@ void store_tile_scattered(const ProductTile<T>& tile, const Vector<T> (&sum)[hei
 }
 
 // One step of k: sum(i, j) += a(i) b(j). The side with fewer values stays in registers.
-template <int height, int vectors, class T>
-[[gnu::always_inline]] inline void add_outer_product(const T* a, const T* b,
+template <int height, int vectors, class A, class T>
+[[gnu::always_inline]] inline void add_outer_product(const A& a, const T* b,
                                                      Vector<T> (&sum)[height][vectors]) {
   if constexpr (height >= vectors) {
     Vector<T> row[vectors];
@@ -56,14 +56,14 @@ template <int height, int vectors, class T>
     for (int j = 0; j < vectors; ++j) row[j] = load(b + j * lanes<T>);
 #pragma GCC unroll 16
     for (int i = 0; i < height; ++i) {
-      const Vector<T> factor = broadcast(a[i]);
+      const Vector<T> factor = broadcast(a(i));
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) sum[i][j] += factor * row[j];
     }
   } else {
     Vector<T> factor[height];
 #pragma GCC unroll 8
-    for (int i = 0; i < height; ++i) factor[i] = broadcast(a[i]);
+    for (int i = 0; i < height; ++i) factor[i] = broadcast(a(i));
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
       const Vector<T> row = load(b + j * lanes<T>);
@@ -89,9 +89,38 @@ template <int height, int vectors, class T>
     }
 }
 
+// A step of k of A, its rows side by side.
+template <class T>
+struct PackedRows {
+  const T* a;
+  [[gnu::always_inline]] T operator()(int i) const { return a[i]; }
+  [[gnu::always_inline]] void advance(Index step) { a += step; }
+};
+
+// A step of k of A, where rows lie `row_step` apart. From the first of four rows the others can be addressed
+// with two registers more.
+template <class T, int height>
+struct SpreadRows {
+  const T* a[(height + 3) / 4];
+  Index row_step, three;
+
+  [[gnu::always_inline]] SpreadRows(const T* first, Index step) : row_step(step), three(3 * step) {
+#pragma GCC unroll 4
+    for (int i = 0; i < (height + 3) / 4; ++i) a[i] = first + 4 * i * step;
+  }
+  [[gnu::always_inline]] T operator()(int i) const {
+    const T* const p = a[i / 4];
+    return i % 4 == 0 ? p[0] : i % 4 == 1 ? p[row_step] : i % 4 == 2 ? p[2 * row_step] : p[three];
+  }
+  [[gnu::always_inline]] void advance(Index step) {
+#pragma GCC unroll 4
+    for (int i = 0; i < (height + 3) / 4; ++i) a[i] += step;
+  }
+};
+
 // The pragmas keep the accumulators in registers: GCC puts an array that any loop over it indexes into
 // memory.
-template <int height, int vectors, class T>
+template <int height, int vectors, bool spread, class T>
 [[gnu::noinline]] void compute_tile(const ProductTile<T>& tile) {
   Vector<T> sum[height][vectors];
 #pragma GCC unroll 16
@@ -106,23 +135,31 @@ template <int height, int vectors, class T>
   const T* ahead_end = ahead + tile.ahead_length;
 
   for (const ProductRun* run = tile.runs; run != tile.runs + tile.run_count; ++run) {
-    const T* a = tile.a + run->a;
+    auto a = [&] {
+      if constexpr (spread)
+        return SpreadRows<T, height>(tile.a + run->a, tile.a_row_step);
+      else
+        return PackedRows<T>{tile.a + run->a};
+    }();
     const T* b = tile.b + run->b * tile.b_unit;
     Index k = run->count;
-    for (; k >= tile_unroll;
-         k -= tile_unroll, a += tile_unroll * tile.a_step, b += tile_unroll * tile.b_step) {
+    for (; k >= tile_unroll; k -= tile_unroll, b += tile_unroll * tile.b_step) {
       __builtin_prefetch(ahead, 0, 2);
       ahead += 64 / sizeof(T);
       if (ahead >= ahead_end) {
         ahead = ahead_end += tile.ahead_stride;
         ahead -= tile.ahead_length;
       }
-      __builtin_prefetch(a + 32 * tile.a_step);
-      __builtin_prefetch(a + 32 * tile.a_step + 64 / sizeof(T));
+      if constexpr (!spread) {
+        __builtin_prefetch(a.a + 32 * tile.a_step);
+        __builtin_prefetch(a.a + 32 * tile.a_step + 64 / sizeof(T));
+      }
       add_outer_product<height, vectors>(a, b, sum);
+      a.advance(tile.a_step);
       if constexpr (tile_unroll == 2) {
         asm("" ::: "memory");  // GCC would load both steps at once and run out of registers
-        add_outer_product<height, vectors>(a + tile.a_step, b + tile.b_step, sum);
+        add_outer_product<height, vectors>(a, b + tile.b_step, sum);
+        a.advance(tile.a_step);
       }
     }
     if (tile_unroll == 2 && k == 1) add_outer_product<height, vectors>(a, b, sum);
@@ -158,22 +195,30 @@ template <int height, int vectors, class T>
     }
 }
 
-template <int vectors, class T>
+template <int vectors, bool spread, class T>
 void compute_tile_of_width(const ProductTile<T>& tile) {
   if (tile.rows > 2 * tile_row_step)
-    compute_tile<tile_rows, vectors>(tile);
+    compute_tile<tile_rows, vectors, spread>(tile);
   else if (tile.rows > tile_row_step)
-    compute_tile<2 * tile_row_step, vectors>(tile);
+    compute_tile<2 * tile_row_step, vectors, spread>(tile);
   else
-    compute_tile<tile_row_step, vectors>(tile);
+    compute_tile<tile_row_step, vectors, spread>(tile);
+}
+
+template <bool spread, class T>
+void compute_tile_of_rows(const ProductTile<T>& tile) {
+  if (tile.columns > tile_vectors / 2 * lanes<T>)
+    compute_tile_of_width<tile_vectors, spread>(tile);
+  else
+    compute_tile_of_width<tile_vectors / 2, spread>(tile);
 }
 
 template <class T>
 void product_tile(const ProductTile<T>& tile) {
-  if (tile.columns > tile_vectors / 2 * lanes<T>)
-    compute_tile_of_width<tile_vectors>(tile);
+  if (tile.a_row_step == 1)
+    compute_tile_of_rows<false>(tile);
   else
-    compute_tile_of_width<tile_vectors / 2>(tile);
+    compute_tile_of_rows<true>(tile);
 }
 
 // Exchanges what `a` and `b` hold in the odd and even blocks of `size` lanes: the even blocks of both, or the
