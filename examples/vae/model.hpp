@@ -1,66 +1,95 @@
 /// The variational auto-encoder: encoder q(z|x), decoder p(x|z), and the bound that trains both.
 #pragma once
 
+#include <array>
+
 #include "eigengrad/eigengrad.hpp"
 
 namespace vae {
 
 using namespace eigengrad;
 
-/// Sizes of the networks; the defaults are those of Burda et al. (arXiv 1509.00519, one stochastic layer).
+/// Sizes of the networks. Images are square, a multiple of 4 pixels wide.
 struct Architecture {
-  Index pixels = 784;
-  Index hidden = 200;
+  Index side = 28;
+  std::array<Index, 2> channels = {16, 32};
+  Index hidden = 256;
   Index latent = 50;
+
+  Index quarter() const { return side / 4; }
+  Index flat_size() const { return quarter() * quarter() * channels[1]; }
 };
 
-/// x [..., pixels] -> q(z|x) = N(mu(x), sigma^2(x)), z [..., latent].
+/// Slope of all leaky ReLUs.
+inline constexpr double leak = 0.1;
+
+/// x [N, side^2] -> q(z|x) = N(mu(x), sigma^2(x)), z [N, latent].
 template <class T>
 struct Encoder {
   using Scalar = T;
 
-  nn::BasicLinear<T> hidden1, hidden2, mean, log_std;
+  nn::BasicConv2d<T> conv1, conv2;
+  nn::BasicLinear<T> hidden, mean, log_std;
 
   Encoder(const Architecture& a, Rng& rng)
-      : hidden1(a.pixels, a.hidden, rng),
-        hidden2(a.hidden, a.hidden, rng),
+      : conv1(1, a.channels[0], 4, rng, {.stride = 2, .padding = 1, .slope = leak}),
+        conv2(a.channels[0], a.channels[1], 4, rng, {.stride = 2, .padding = 1, .slope = leak}),
+        hidden(a.flat_size(), a.hidden, rng),
         mean(a.hidden, a.latent, rng),
-        log_std(a.hidden, a.latent, rng) {}
+        log_std(a.hidden, a.latent, rng),
+        side_(a.side) {}
 
   BasicNormal<T> operator()(BasicVar<T> x) const {
-    const BasicVar<T> h = tanh(hidden2(tanh(hidden1(x))));
+    const BasicVar<T> features = conv2(conv1(reshape(x, {-1, side_, side_, 1})));
+    const BasicVar<T> h = leaky_relu(hidden(flatten(features)), leak);
     return {mean(h), log_std(h)};
   }
 
   template <class Visitor>
   void visit(Visitor&& visitor) {
-    visitor("hidden1", hidden1);
-    visitor("hidden2", hidden2);
+    visitor("conv1", conv1);
+    visitor("conv2", conv2);
+    visitor("hidden", hidden);
     visitor("mean", mean);
     visitor("log_std", log_std);
   }
+
+ private:
+  Index side_;
 };
 
-/// z [..., latent] -> p(x|z), a Bernoulli for every pixel.
+/// z [N, latent] -> p(x|z), a Bernoulli for every pixel, [N, side^2].
 template <class T>
 struct Decoder {
   using Scalar = T;
 
-  nn::BasicLinear<T> hidden1, hidden2, logits;
+  nn::BasicLinear<T> hidden1, hidden2;
+  nn::BasicConvTranspose2d<T> upconv1, upconv2;
 
   Decoder(const Architecture& a, Rng& rng)
-      : hidden1(a.latent, a.hidden, rng), hidden2(a.hidden, a.hidden, rng), logits(a.hidden, a.pixels, rng) {}
+      : hidden1(a.latent, a.hidden, rng),
+        hidden2(a.hidden, a.flat_size(), rng),
+        upconv1(a.channels[1], a.channels[0], 4, rng, {.stride = 2, .padding = 1}),
+        upconv2(a.channels[0], 1, 4, rng, {.stride = 2, .padding = 1}),
+        quarter_(a.quarter()) {}
 
   BasicBernoulli<T> operator()(BasicVar<T> z) const {
-    return BasicBernoulli<T>(logits(tanh(hidden2(tanh(hidden1(z))))));
+    const BasicVar<T> h = leaky_relu(hidden2(leaky_relu(hidden1(z), leak)), leak);
+    const BasicVar<T> features =
+        leaky_relu(upconv1(reshape(h, {z.shape()[0], quarter_, quarter_, -1})), leak);
+    return BasicBernoulli<T>(flatten(upconv2(features)));
   }
 
   template <class Visitor>
   void visit(Visitor&& visitor) {
     visitor("hidden1", hidden1);
     visitor("hidden2", hidden2);
-    visitor("logits", logits);
+    visitor("upconv1", upconv1);
+    visitor("upconv2", upconv2);
   }
+
+ private:
+  Index quarter_;
 };
 
 template <class T>
@@ -79,7 +108,7 @@ struct Vae {
   }
 };
 
-/// The evidence lower bound of each x [N, pixels], in nats, as [N]:
+/// The evidence lower bound of each x [N, side^2], in nats, as [N]:
 ///
 ///     ln p(x) >= E_q[ln p(x|z)] - KL(q(z|x) || N(0, 1)),
 ///
@@ -92,18 +121,21 @@ BasicVar<T> evidence_lower_bound(const Vae<T>& model, BasicVar<T> x, Rng& rng) {
   return reconstruction - sum(kl(q, BasicNormal<T>::standard(x.tape())), -1);
 }
 
-/// ln w = ln p(x|z) + ln p(z) - ln q(z|x) for `samples` z of each x [N, pixels], as [N, samples]: the mean of
+/// ln w = ln p(x|z) + ln p(z) - ln q(z|x) for `samples` z of each x [N, side^2], as [N, samples]: the mean of
 /// w is p(x), that of ln w the bound above. Source: Burda et al., arXiv 1509.00519, section 3.
 template <class T>
 BasicVar<T> log_weights(const Vae<T>& model, BasicVar<T> x, Index samples, Rng& rng) {
-  BasicTape<T>& tape = x.tape();
   const Index n = x.shape()[0];
-  const BasicVar<T> each = reshape(x, {n, 1, -1});
-  const BasicNormal<T> q = model.encoder(each);
-  const BasicVar<T> noise = tape.constant(rng.normal<T>({n, samples, q.mean().shape()[2]}));
+  const BasicNormal<T> posterior = model.encoder(x);
+  const Index latent = posterior.mean().shape()[1];
+  const auto each = [n](BasicVar<T> of_image) { return reshape(of_image, {n, 1, -1}); };
+  const BasicNormal<T> q(each(posterior.mean()), each(posterior.log_std()));
+  const BasicVar<T> noise = x.tape().constant(rng.normal<T>({n, samples, latent}));
   const BasicVar<T> z = q.mean() + exp(q.log_std()) * noise;
-  const BasicVar<T> log_ratio = BasicNormal<T>::standard(tape).log_prob(z) - q.log_prob(z);
-  return sum(model.decoder(z).log_prob(each), -1) + sum(log_ratio, -1);
+  const BasicVar<T> log_ratio = BasicNormal<T>::standard(x.tape()).log_prob(z) - q.log_prob(z);
+  const BasicVar<T> logits = model.decoder(reshape(z, {n * samples, latent})).logits();
+  const BasicBernoulli<T> p(reshape(logits, {n, samples, -1}));
+  return sum(p.log_prob(each(x)), -1) + sum(log_ratio, -1);
 }
 
 }  // namespace vae

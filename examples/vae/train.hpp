@@ -16,7 +16,7 @@ namespace vae {
 
 struct TrainOptions {
   std::string data = "mnist", data_folder, output = "runs/vae";
-  Index epochs = 400, batch = 100;
+  Index epochs = 100, batch = 100;
   double learning_rate = 2e-3;
   std::uint64_t seed = 0;
   bool resume = false;
@@ -87,13 +87,11 @@ inline constexpr Index shown_images = 50;  ///< of the test images, with their r
 /// test images, binarised, each above the mean of p(x|z) for z ~ q(z|x).
 inline void write_images(const Vae<float>& model, const Tensor& images, const std::string& folder,
                          std::uint64_t seed) {
-  constexpr Index columns = 10, pairs = shown_images / columns;
-  const auto side = static_cast<Index>(std::lround(std::sqrt(static_cast<double>(images.shape()[1]))));
+  constexpr Index columns = 10, pairs = shown_images / columns, side = Architecture{}.side;
   Rng rng(seed, std::uint64_t{2} << 32);
   Tape tape;
   const auto evaluating = tape.pause_recording();
-  const Var z =
-      tape.constant(rng.normal<float>({columns * columns, model.decoder.hidden1.weight.value().shape()[0]}));
+  const Var z = tape.constant(rng.normal<float>({columns * columns, Architecture{}.latent}));
   const Shape square{columns * columns, side, side, 1};
   write_png(folder + "/samples.png",
             image_grid(model.decoder(z).mean().value().reshape(square), columns, columns));
