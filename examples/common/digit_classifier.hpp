@@ -10,6 +10,7 @@
 
 #include "common/batch_cursor.hpp"
 #include "common/data_set.hpp"
+#include "common/layers.hpp"
 #include "common/moved_images.hpp"
 #include "common/progress.hpp"
 #include "eigengrad/eigengrad.hpp"
@@ -25,9 +26,9 @@ class DigitClassifier {
   static constexpr eigengrad::Index classes = 10, features_count = 256;
 
   explicit DigitClassifier(eigengrad::Rng& rng)
-      : conv1_(1, 32, 4, rng, halving()),
+      : conv1_(1, 32, 4, rng, halving(false)),
         norm1_(32, {.slope = leak}),
-        conv2_(32, 64, 4, rng, halving()),
+        conv2_(32, 64, 4, rng, halving(false)),
         norm2_(64, {.slope = leak}),
         fc_(7 * 7 * 64, features_count, rng, {.bias = false}),
         norm3_(features_count, {.slope = leak}),
@@ -46,9 +47,6 @@ class DigitClassifier {
   }
 
  private:
-  static constexpr double leak = 0.1;
-  static eigengrad::nn::Conv2dOptions halving() { return {.stride = 2, .padding = 1, .bias = false}; }
-
   eigengrad::nn::Conv2d conv1_;
   eigengrad::nn::BatchNorm norm1_;
   eigengrad::nn::Conv2d conv2_;

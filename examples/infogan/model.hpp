@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "common/layers.hpp"
 #include "eigengrad/eigengrad.hpp"
 
 namespace infogan {
@@ -23,15 +24,10 @@ struct Architecture {
   Index flat_size() const { return quarter() * quarter() * convolution_features[1]; }
 };
 
-/// Slope of the leaky ReLUs. They, and the generator's ReLUs (slope 0), are part of the layers before them.
-inline constexpr double leak = 0.1;
-/// 4x4 kernels at stride 2 with padding 1 halve an image; transposed they double it.
-inline constexpr nn::Conv2dOptions halving(bool bias, double slope = 1) {
-  return {.stride = 2, .padding = 1, .bias = bias, .slope = slope};
-}
-inline constexpr nn::ConvTranspose2dOptions doubling(bool bias) {
-  return {.stride = 2, .padding = 1, .bias = bias};
-}
+// Leaky ReLUs, and the generator's ReLUs (slope 0), are part of the layers before them.
+using examples::doubling;
+using examples::halving;
+using examples::leak;
 
 /// Image [N, S, S, C] -> features [N, hidden]. A bias before batch norm would have no effect, so there is
 /// none.

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "common/layers.hpp"
 #include "eigengrad/eigengrad.hpp"
 
 namespace vae {
@@ -20,8 +21,9 @@ struct Architecture {
   Index flat_size() const { return quarter() * quarter() * channels[1]; }
 };
 
-/// Slope of all leaky ReLUs.
-inline constexpr double leak = 0.1;
+using examples::doubling;
+using examples::halving;
+using examples::leak;
 
 /// x [N, side^2] -> q(z|x) = N(mu(x), sigma^2(x)), z [N, latent].
 template <class T>
@@ -32,8 +34,8 @@ struct Encoder {
   nn::BasicLinear<T> hidden, mean, log_std;
 
   Encoder(const Architecture& a, Rng& rng)
-      : conv1(1, a.channels[0], 4, rng, {.stride = 2, .padding = 1, .slope = leak}),
-        conv2(a.channels[0], a.channels[1], 4, rng, {.stride = 2, .padding = 1, .slope = leak}),
+      : conv1(1, a.channels[0], 4, rng, halving(true, leak)),
+        conv2(a.channels[0], a.channels[1], 4, rng, halving(true, leak)),
         hidden(a.flat_size(), a.hidden, rng),
         mean(a.hidden, a.latent, rng),
         log_std(a.hidden, a.latent, rng),
@@ -69,8 +71,8 @@ struct Decoder {
   Decoder(const Architecture& a, Rng& rng)
       : hidden1(a.latent, a.hidden, rng),
         hidden2(a.hidden, a.flat_size(), rng),
-        upconv1(a.channels[1], a.channels[0], 4, rng, {.stride = 2, .padding = 1}),
-        upconv2(a.channels[0], 1, 4, rng, {.stride = 2, .padding = 1}),
+        upconv1(a.channels[1], a.channels[0], 4, rng, doubling(true)),
+        upconv2(a.channels[0], 1, 4, rng, doubling(true)),
         quarter_(a.quarter()) {}
 
   BasicBernoulli<T> operator()(BasicVar<T> z) const {

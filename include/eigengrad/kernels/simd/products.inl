@@ -89,16 +89,23 @@ template <int height, int vectors, class T>
     }
 }
 
-// A step of k of A, its rows side by side.
+// The rows of A in one step of k, side by side.
 template <class T>
 struct PackedRows {
   const T* a;
+
+  [[gnu::always_inline]] PackedRows(const T* first, Index) : a(first) {}
   [[gnu::always_inline]] T operator()(int i) const { return a[i]; }
   [[gnu::always_inline]] void advance(Index step) { a += step; }
+  // Packed panels are read in sequence, more than the processor brings in by itself.
+  [[gnu::always_inline]] void prefetch(Index step) const {
+    __builtin_prefetch(a + 32 * step);
+    __builtin_prefetch(a + 32 * step + 64 / sizeof(T));
+  }
 };
 
-// A step of k of A, where rows lie `row_step` apart. From the first of four rows the others can be addressed
-// with two registers more.
+// The same where rows lie `row_step` apart: from the first of four the others are addressed with two registers
+// more.
 template <class T, int height>
 struct SpreadRows {
   const T* a[(height + 3) / 4];
@@ -116,31 +123,16 @@ struct SpreadRows {
 #pragma GCC unroll 4
     for (int i = 0; i < (height + 3) / 4; ++i) a[i] += step;
   }
+  [[gnu::always_inline]] void prefetch(Index) const {}
 };
 
-// The pragmas keep the accumulators in registers: GCC puts an array that any loop over it indexes into
-// memory.
-template <int height, int vectors, bool spread, class T>
-[[gnu::noinline]] void compute_tile(const ProductTile<T>& tile) {
-  Vector<T> sum[height][vectors];
-#pragma GCC unroll 16
-  for (int i = 0; i < height; ++i)
-#pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) sum[i][j] = Vector<T>{};
-  if (tile.c_column_step == 1)
-    for (Index i = 0; i < tile.rows; ++i)
-#pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) __builtin_prefetch(tile.c + i * tile.c_row_step + j * lanes<T>, 0, 2);
+// The sums of a tile over all runs.
+template <class Rows, int height, int vectors, class T>
+[[gnu::always_inline]] inline void add_runs(const ProductTile<T>& tile, Vector<T> (&sum)[height][vectors]) {
   const T* ahead = tile.ahead != nullptr ? tile.ahead : tile.a;
   const T* ahead_end = ahead + tile.ahead_length;
-
   for (const ProductRun* run = tile.runs; run != tile.runs + tile.run_count; ++run) {
-    auto a = [&] {
-      if constexpr (spread)
-        return SpreadRows<T, height>(tile.a + run->a, tile.a_row_step);
-      else
-        return PackedRows<T>{tile.a + run->a};
-    }();
+    Rows a(tile.a + run->a, tile.a_row_step);
     const T* b = tile.b + run->b * tile.b_unit;
     Index k = run->count;
     for (; k >= tile_unroll; k -= tile_unroll, b += tile_unroll * tile.b_step) {
@@ -150,10 +142,7 @@ template <int height, int vectors, bool spread, class T>
         ahead = ahead_end += tile.ahead_stride;
         ahead -= tile.ahead_length;
       }
-      if constexpr (!spread) {
-        __builtin_prefetch(a.a + 32 * tile.a_step);
-        __builtin_prefetch(a.a + 32 * tile.a_step + 64 / sizeof(T));
-      }
+      a.prefetch(tile.a_step);
       add_outer_product<height, vectors>(a, b, sum);
       a.advance(tile.a_step);
       if constexpr (tile_unroll == 2) {
@@ -164,6 +153,25 @@ template <int height, int vectors, bool spread, class T>
     }
     if (tile_unroll == 2 && k == 1) add_outer_product<height, vectors>(a, b, sum);
   }
+}
+
+// The pragmas keep the accumulators in registers: GCC puts an array that any loop over it indexes into
+// memory.
+template <int height, int vectors, class T>
+[[gnu::noinline]] void compute_tile(const ProductTile<T>& tile) {
+  Vector<T> sum[height][vectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < height; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; ++j) sum[i][j] = Vector<T>{};
+  if (tile.c_column_step == 1)
+    for (Index i = 0; i < tile.rows; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < vectors; ++j) __builtin_prefetch(tile.c + i * tile.c_row_step + j * lanes<T>, 0, 2);
+  if (tile.a_row_step == 1)
+    add_runs<PackedRows<T>>(tile, sum);
+  else
+    add_runs<SpreadRows<T, height>>(tile, sum);
 
   if (tile.rows < height || tile.columns < vectors * lanes<T> || tile.c_column_step != 1 ||
       tile.bias_by_row) {
@@ -195,30 +203,22 @@ template <int height, int vectors, bool spread, class T>
     }
 }
 
-template <int vectors, bool spread, class T>
+template <int vectors, class T>
 void compute_tile_of_width(const ProductTile<T>& tile) {
   if (tile.rows > 2 * tile_row_step)
-    compute_tile<tile_rows, vectors, spread>(tile);
+    compute_tile<tile_rows, vectors>(tile);
   else if (tile.rows > tile_row_step)
-    compute_tile<2 * tile_row_step, vectors, spread>(tile);
+    compute_tile<2 * tile_row_step, vectors>(tile);
   else
-    compute_tile<tile_row_step, vectors, spread>(tile);
-}
-
-template <bool spread, class T>
-void compute_tile_of_rows(const ProductTile<T>& tile) {
-  if (tile.columns > tile_vectors / 2 * lanes<T>)
-    compute_tile_of_width<tile_vectors, spread>(tile);
-  else
-    compute_tile_of_width<tile_vectors / 2, spread>(tile);
+    compute_tile<tile_row_step, vectors>(tile);
 }
 
 template <class T>
 void product_tile(const ProductTile<T>& tile) {
-  if (tile.a_row_step == 1)
-    compute_tile_of_rows<false>(tile);
+  if (tile.columns > tile_vectors / 2 * lanes<T>)
+    compute_tile_of_width<tile_vectors>(tile);
   else
-    compute_tile_of_rows<true>(tile);
+    compute_tile_of_width<tile_vectors / 2>(tile);
 }
 
 // Exchanges what `a` and `b` hold in the odd and even blocks of `size` lanes: the even blocks of both, or the

@@ -1,0 +1,270 @@
+/// The product of two matrices, block by block. One operand is packed whole and shared by all threads, or,
+/// where it is small, packed by each for itself; the other is cut into tiles, one task each, which a task
+/// packs block by block just before use, or, where it meets few panels of the other one, reads where it lies.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "eigengrad/core/parallel.hpp"
+#include "eigengrad/core/tensor.hpp"
+#include "eigengrad/kernels/product_operand.hpp"
+#include "eigengrad/kernels/product_plan.hpp"
+
+namespace eigengrad::kernels::detail {
+
+/// C = A B + bias, C being the contiguous m by n matrix `c`.
+template <class T>
+class BlockedProduct {
+ public:
+  BlockedProduct(ProductOperand<T> a, ProductOperand<T> b, Index k)
+      : kernels_(product_kernels<T>()),
+        a_(with_panels(a, kernels_.rows, kernels_.row_step)),
+        b_(with_panels(b, kernels_.columns, kernels_.column_step)),
+        k_(k),
+        a_shared_(a.extent <= b.extent),
+        shared_(a_shared_ ? a_ : b_),
+        cut_(a_shared_ ? b_ : a_),
+        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8) {}
+
+  void run(const T* bias, T* c) {
+    if (is_small()) return run_small(bias, c);
+    plan_ = ProductPlan(cut_, k_, kernels_.depth, work_);
+    if (reads_in_place()) in_place_end_ = cut_.whole_panels_end();
+    const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
+    const int threads = threads_for(tasks, work_);
+    const bool packs_together = threads > 1 && plan_.tiles > 1 && shared_size() > own_shared_size;
+    BasicTensor<T> shared = BasicTensor<T>::uninitialized({(packs_together ? 1 : threads) * shared_size()});
+    BasicTensor<T> scratch = BasicTensor<T>::uninitialized({2 * threads * packed_size()});
+    BasicTensor<T> partial = BasicTensor<T>::uninitialized({plan_.parts > 1 ? plan_.parts * size : 0});
+    std::vector<Worker, PoolAllocator<Worker>> workers(static_cast<std::size_t>(threads));
+    for (Worker& worker : workers) {
+      const Index thread = &worker - workers.data();
+      worker.panels = scratch.mutable_data() + thread * 2 * packed_size();
+      worker.shared = shared.mutable_data() + (packs_together ? 0 : thread * shared_size());
+      worker.has_shared = packs_together;
+      worker.share_end = eigengrad::detail::share_begin(tasks, thread + 1, threads);
+    }
+    T* const sums = plan_.parts > 1 ? partial.mutable_data() : c;
+
+    if (packs_together) pack_shared(shared.mutable_data());
+    parallel_for(tasks, work_, [&](Index task, int thread) {
+      const Index part = task / plan_.tiles;
+      for (Index block = plan_.part_begin(part); block < plan_.part_begin(part + 1); ++block)
+        compute_block(workers[static_cast<std::size_t>(thread)], {task, block}, sums + part * size,
+                      plan_.parts > 1 ? nullptr : bias);
+    });
+    if (plan_.parts > 1) add_parts(sums, size, bias, c);
+  }
+
+ private:
+  /// One block of k of a task.
+  struct Block {
+    Index task = -1, block = 0;
+    bool operator==(const Block&) const = default;
+  };
+  /// Two buffers: while one is in use, the other receives what comes next.
+  struct Worker {
+    T* panels = nullptr;
+    Index used = 0;
+    Block ready;          // what is packed in the buffer that is not in use
+    T* shared = nullptr;  // panels of the shared operand, its own or everybody's
+    bool has_shared = false;
+    Index share_end = 0;  // of the tasks that it most likely runs
+  };
+
+  /// Values of both operands together that stay on the stack.
+  static constexpr Index small_panels = (32 << 10) / static_cast<Index>(sizeof(T));
+  /// Values of the shared operand up to which a thread packs it for itself: it would wait longer for what
+  /// another one has packed, line by line.
+  static constexpr Index own_shared_size = (256 << 10) / static_cast<Index>(sizeof(T));
+
+  /// Where a block's panels are: those before `in_place_end` where the operand lies, from k on; the others
+  /// packed, the panel that starts at `first` at packed + first count.
+  struct Panels {
+    const ProductOperand<T>& operand;
+    Index k, in_place_end;
+    const T* packed;
+
+    const T* data(Index first, Index count) const {
+      return first < in_place_end ? operand.at(k, first) : packed + first * count;
+    }
+    Index k_step(Index first) const {
+      return first < in_place_end ? operand.k_step() : operand.panel_width(first);
+    }
+    Index i_step(Index first) const { return first < in_place_end ? operand.i_step() : 1; }
+  };
+
+  bool is_small() const {
+    return k_ <= kernels_.depth && (a_.padded() + b_.padded()) * k_ <= small_panels &&
+           threads_for(2, work_) == 1;
+  }
+  /// One block of everything: neither memory nor threads to manage, which would take longer than the product.
+  /// Only what tiles cannot read where it lies is packed.
+  void run_small(const T* bias, T* c) const {
+    const FlushDenormals flush;
+    alignas(64) T packed[small_panels];
+    T* end = packed;
+    const auto panels = [&](const ProductOperand<T>& operand) -> Panels {
+      const Index first = readable(operand) ? operand.whole_panels_end() : 0;
+      T* const to = end;
+      if (first < operand.extent) operand.pack(kernels_, first, operand.extent, 0, k_, 0, k_, to);
+      end += (operand.padded() - first) * k_;
+      return {operand, 0, first, to - first * k_};
+    };
+    const Panels a = panels(a_), b = panels(b_);
+    multiply(a, b, 0, cut_.extent, k_, c, bias, false, {});
+  }
+
+  /// Whether tiles can read an operand where it lies: of B they need the columns side by side.
+  bool readable(const ProductOperand<T>& operand) const { return operand.k_major || &operand == &a_; }
+  /// Whether the operand that is cut is read where it lies: packing pays where it meets many panels of the
+  /// other one. Rows a multiple of 4 KB apart would all map to the same set of the first-level cache.
+  bool reads_in_place() const {
+    return shared_.extent <= 4 * shared_.width && readable(cut_) &&
+           cut_.i_step() * static_cast<Index>(sizeof(T)) % 4096 != 0;
+  }
+
+  /// A task's packed panels of a block: all, or the last one of the operand.
+  Index packed_size() const {
+    return (in_place_end_ > 0 ? cut_.width : round_up(plan_.tile, cut_.step)) * plan_.k_block;
+  }
+  /// Panels of the shared operand; a block at a time where no other task needs it again.
+  Index shared_size() const { return shared_.padded() * (plan_.tiles == 1 ? plan_.k_block : k_); }
+
+  /// The shared operand's panels of a block of k.
+  const T* shared_panels(Worker& worker, Index block) const {
+    if (plan_.tiles == 1) {
+      pack_shared(block, 0, shared_.extent, worker.shared);
+      return worker.shared;
+    }
+    if (!worker.has_shared)
+      for (Index each = 0; each < plan_.k_blocks; ++each)
+        pack_shared(each, 0, shared_.extent, worker.shared + each * plan_.k_block * shared_.padded());
+    worker.has_shared = true;
+    return worker.shared + block * plan_.k_block * shared_.padded();
+  }
+
+  void compute_block(Worker& worker, Block block, T* c, const T* bias) const {
+    const bool first_block = block.block == plan_.part_begin(block.task / plan_.tiles);
+    if (worker.ready == block)
+      worker.used = 1 - worker.used;
+    else
+      pack_into(worker.panels + worker.used * packed_size(), block).finish();
+    const Block next = after(block);
+    const bool goes_on = next.task == block.task || next.task < worker.share_end;
+    worker.ready = goes_on ? next : Block{};
+    const Panels shared{shared_, 0, 0, shared_panels(worker, block.block)};
+    const Panels own{cut_, k_of(block), in_place_end_,
+                     worker.panels + worker.used * packed_size() - packed_begin(block) * length_of(block)};
+    multiply(a_shared_ ? shared : own, a_shared_ ? own : shared, begin_of(block), end_of(block),
+             length_of(block), c, bias, !first_block,
+             goes_on ? pack_into(worker.panels + (1 - worker.used) * packed_size(), next) : PackAhead<T>());
+  }
+
+  static ProductOperand<T> with_panels(ProductOperand<T> operand, Index width, Index step) {
+    operand.width = width;
+    operand.step = step;
+    return operand;
+  }
+
+  Index block_length(Index block) const { return std::min(plan_.k_block, k_ - block * plan_.k_block); }
+  Index length_of(Block block) const { return block_length(block.block); }
+  /// The rows or columns of a task.
+  Index begin_of(Block block) const { return block.task % plan_.tiles * plan_.tile; }
+  Index end_of(Block block) const { return std::min(begin_of(block) + plan_.tile, cut_.extent); }
+
+  /// The first panel of a task that has to be packed, or its end.
+  Index packed_begin(Block block) const { return std::clamp(in_place_end_, begin_of(block), end_of(block)); }
+  Index k_of(Block block) const { return block.block * plan_.k_block; }
+
+  PackAhead<T> pack_into(T* panels, Block block) const {
+    const Index first = packed_begin(block), last = end_of(block);
+    if (first == last) return {};
+    return {kernels_, cut_, first, last, k_of(block), length_of(block), panels};
+  }
+
+  /// The next block of the task, or the first one of the next task.
+  Block after(Block block) const {
+    Index part = block.task / plan_.tiles;
+    if (++block.block == plan_.part_begin(part + 1)) {
+      part = ++block.task / plan_.tiles;
+      block.block = plan_.part_begin(part);
+    }
+    return block;
+  }
+
+  /// Rows or columns [first, last) of a block of k of the shared operand.
+  void pack_shared(Index block, Index first, Index last, T* panels) const {
+    const Index count = block_length(block);
+    shared_.pack(kernels_, first, last, block * plan_.k_block, count, 0, count, panels + first * count);
+  }
+  void pack_shared(T* panels) const {
+    const Index chunk = 4 * shared_.width, chunks = divide_up(shared_.extent, chunk);
+    parallel_for(plan_.k_blocks * chunks, work_, [&](Index task) {
+      const Index block = task / chunks, first = task % chunks * chunk;
+      pack_shared(block, first, std::min(first + chunk, shared_.extent),
+                  panels + block * plan_.k_block * shared_.padded());
+    });
+  }
+
+  /// Adds the product over one block of k, for the range [first, last) of the operand that is cut, to C.
+  void multiply(const Panels& a, const Panels& b, Index first, Index last, Index count, T* c, const T* bias,
+                bool accumulate, PackAhead<T> next) const {
+    const Index row_end = a_shared_ ? a_.extent : last, column_end = a_shared_ ? last : b_.extent;
+    // Columns of B that stay where they are while A passes by: a panel in half of the first-level cache, or
+    // else some in the second.
+    const bool is_short = b_.width * count * static_cast<Index>(sizeof(T)) <= 16 << 10;
+    const Index chunk = (is_short ? 1 : 8) * b_.width;
+    const ProductRun run{0, 0, count};
+    next.plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
+                  divide_up(column_end - (a_shared_ ? first : 0), b_.width),
+              count);
+    for (Index from = a_shared_ ? first : 0; from < column_end; from += chunk)
+      for (Index i = a_shared_ ? 0 : first; i < row_end; i += a_.width) {
+        ProductTile<T> tile{};
+        tile.a = a.data(i, count);
+        tile.a_step = a.k_step(i);
+        tile.a_row_step = a.i_step(i);
+        tile.rows = a_.panel_used(i);
+        tile.runs = &run;
+        tile.run_count = 1;
+        tile.c_row_step = b_.extent;
+        tile.accumulate = accumulate;
+        for (Index j = from; j < std::min(from + chunk, column_end); j += b_.width) {
+          tile.b = b.data(j, count);
+          tile.b_step = tile.b_unit = b.k_step(j);
+          tile.columns = b_.panel_used(j);
+          tile.c = c + i * b_.extent + j;
+          tile.bias = bias == nullptr ? nullptr : bias + j;
+          tile.ahead = nullptr;
+          next.before(tile);
+          kernels_.tile(tile);
+        }
+      }
+    next.finish();
+  }
+
+  void add_parts(const T* sums, Index size, const T* bias, T* c) const {
+    const Index columns = b_.extent;
+    parallel_blocks(a_.extent, divide_up(4096, columns), static_cast<double>(size * plan_.parts),
+                    [&](Index first, Index last) {
+                      for (Index i = first * columns; i < last * columns; ++i) {
+                        T sum = bias == nullptr ? T(0) : bias[i % columns];
+                        for (Index part = 0; part < plan_.parts; ++part) sum += sums[part * size + i];
+                        c[i] = sum;
+                      }
+                    });
+  }
+
+  const ProductKernels<T>& kernels_;
+  ProductOperand<T> a_, b_;
+  Index k_;
+  bool a_shared_;
+  const ProductOperand<T>&shared_, &cut_;
+  double work_;
+  ProductPlan plan_;
+  Index in_place_end_ = 0;  // panels of the operand that is cut before this are read where they lie
+};
+
+}  // namespace eigengrad::kernels::detail
