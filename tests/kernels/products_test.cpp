@@ -129,10 +129,10 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops over several blocks of every 
 }
 
 TEST_CASE_TEMPLATE("matmul agrees with plain loops where one operand is narrow", T, float, double) {
-  // Tiles read the other one where it lies, but for a last panel that is not full.
+  // Tiles read the other one, or where k is long both, where they lie.
   const Poison poison;
   std::mt19937 generator(12);
-  for (const auto& [wide, k] : {std::pair<Index, Index>{997, 40}, {150, 1024}, {1000, 70}, {301, 600}})
+  for (const auto& [wide, k] : {std::pair<Index, Index>{997, 40}, {150, 1024}, {1000, 70}, {301, 600}, {30, 2000}})
     for (Index narrow : {2, 7, 16, 33, 64, 129})
       for (int form = 0; form < 4; ++form) {
         check_product<T>(wide, narrow, k, form & 1, form & 2, true, generator);
@@ -149,7 +149,11 @@ TEST_CASE_TEMPLATE("matmul reads nothing outside of its operands", T, float, dou
                                 {1001, 20, 70},
                                 {1000, 32, 70},
                                 {11, 1001, 70},
-                                {12, 1024, 70}})
+                                {12, 1024, 70},
+                                {1001, 20, 700},
+                                {10, 10, 5000},
+                                {33, 7, 1500},
+                                {48, 64, 1030}})
     for (int form = 0; form < 4; ++form) {
       const bool ta = form & 1, tb = form & 2;
       const Index rows = m, columns = n;

@@ -19,8 +19,8 @@ class BlockedProduct {
  public:
   BlockedProduct(ProductOperand<T> a, ProductOperand<T> b, Index k)
       : kernels_(product_kernels<T>()),
-        a_(with_panels(a, kernels_.rows, kernels_.row_step)),
-        b_(with_panels(b, kernels_.columns, kernels_.column_step)),
+        a_(a.with_panels(kernels_.rows, kernels_.row_step)),
+        b_(b.with_panels(kernels_.columns, kernels_.column_step)),
         k_(k),
         a_shared_(a.extent <= b.extent),
         shared_(a_shared_ ? a_ : b_),
@@ -30,7 +30,8 @@ class BlockedProduct {
   void run(const T* bias, T* c) {
     if (is_small()) return run_small(bias, c);
     plan_ = ProductPlan(cut_, k_, kernels_.depth, work_);
-    if (reads_in_place()) in_place_end_ = cut_.whole_panels_end();
+    cut_in_place_ = reads_in_place(cut_, shared_);
+    shared_in_place_ = plan_.tiles == 1 && reads_in_place(shared_, cut_);
     const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
     const int threads = threads_for(tasks, work_);
     const bool packs_together = threads > 1 && plan_.tiles > 1 && shared_size() > own_shared_size;
@@ -73,76 +74,84 @@ class BlockedProduct {
     Index share_end = 0;  // of the tasks that it most likely runs
   };
 
-  /// Values of both operands together that stay on the stack.
-  static constexpr Index small_panels = (32 << 10) / static_cast<Index>(sizeof(T));
+  /// Values of both operands' panels together that stay on the stack.
+  static constexpr Index small_size = (32 << 10) / static_cast<Index>(sizeof(T));
   /// Values of the shared operand up to which a thread packs it for itself: it would wait longer for what
   /// another one has packed, line by line.
   static constexpr Index own_shared_size = (256 << 10) / static_cast<Index>(sizeof(T));
 
-  /// Where a block's panels are: those before `in_place_end` where the operand lies, from k on; the others
-  /// packed, the panel that starts at `first` at packed + first count.
+  /// Where a block's panels are: those before `in_place_end` where the operand lies, from k on; of the others
+  /// the panel that starts at `first` at rest + first count, packed, or, copied as it lies, at rest + first
+  /// i_step.
   struct Panels {
     const ProductOperand<T>& operand;
     Index k, in_place_end;
-    const T* packed;
+    const T* rest;
+    bool is_copied = false;
 
     const T* data(Index first, Index count) const {
-      return first < in_place_end ? operand.at(k, first) : packed + first * count;
+      return first < in_place_end ? operand.at(k, first)
+                                  : rest + first * (is_copied ? operand.i_step() : count);
     }
-    Index k_step(Index first) const {
-      return first < in_place_end ? operand.k_step() : operand.panel_width(first);
-    }
-    Index i_step(Index first) const { return first < in_place_end ? operand.i_step() : 1; }
+    Index k_step(Index first) const { return lies(first) ? operand.k_step() : operand.panel_width(first); }
+    Index i_step(Index first) const { return lies(first) ? operand.i_step() : 1; }
+
+   private:
+    bool lies(Index first) const { return is_copied || first < in_place_end; }
   };
 
   bool is_small() const {
-    return k_ <= kernels_.depth && (a_.padded() + b_.padded()) * k_ <= small_panels &&
-           threads_for(2, work_) == 1;
+    return k_ <= kernels_.depth && (a_.padded + b_.padded) * k_ <= small_size && threads_for(2, work_) == 1;
   }
   /// One block of everything: neither memory nor threads to manage, which would take longer than the product.
-  /// Only what tiles cannot read where it lies is packed.
   void run_small(const T* bias, T* c) const {
     const FlushDenormals flush;
-    alignas(64) T packed[small_panels];
-    T* end = packed;
-    const auto panels = [&](const ProductOperand<T>& operand) -> Panels {
-      const Index first = readable(operand) ? operand.whole_panels_end() : 0;
-      T* const to = end;
-      if (first < operand.extent) operand.pack(kernels_, first, operand.extent, 0, k_, 0, k_, to);
-      end += (operand.padded() - first) * k_;
-      return {operand, 0, first, to - first * k_};
-    };
-    const Panels a = panels(a_), b = panels(b_);
-    multiply(a, b, 0, cut_.extent, k_, c, bias, false, {});
+    alignas(64) T buffer[small_size];
+    const Panels a = small_panels_of(a_, buffer), b = small_panels_of(b_, buffer + a_.padded * k_);
+    multiply(a, b, 0, cut_.extent, k_, c, bias, false, nullptr);
+  }
+  /// Where it lies, if tiles can read it; a last panel with too few rows from a copy behind which there is
+  /// more to read, too few columns from one of all; packed otherwise.
+  Panels small_panels_of(const ProductOperand<T>& operand, T* buffer) const {
+    if (!readable(operand)) {
+      operand.pack(kernels_, 0, operand.extent, 0, k_, 0, k_, buffer);
+      return {operand, 0, 0, buffer};
+    }
+    const Index end = operand.in_place_end(k_), first = operand.k_major && end < operand.extent ? 0 : end;
+    if (first < operand.extent && k_ > 0) std::copy(operand.at(0, first), operand.end(), buffer);
+    return {operand, 0, first, buffer - first * operand.i_step(), true};
   }
 
   /// Whether tiles can read an operand where it lies: of B they need the columns side by side.
   bool readable(const ProductOperand<T>& operand) const { return operand.k_major || &operand == &a_; }
-  /// Whether the operand that is cut is read where it lies: packing pays where it meets many panels of the
-  /// other one. Rows a multiple of 4 KB apart would all map to the same set of the first-level cache.
-  bool reads_in_place() const {
-    return shared_.extent <= 4 * shared_.width && readable(cut_) &&
-           cut_.i_step() * static_cast<Index>(sizeof(T)) % 4096 != 0;
+  /// Whether an operand is read where it lies: packing pays where it meets many panels of the other one. Rows
+  /// a multiple of 4 KB apart would all map to the same set of the first-level cache.
+  bool reads_in_place(const ProductOperand<T>& operand, const ProductOperand<T>& other) const {
+    return other.extent <= 4 * other.width && readable(operand) &&
+           operand.i_step() * static_cast<Index>(sizeof(T)) % 4096 != 0;
   }
 
   /// A task's packed panels of a block: all, or the last one of the operand.
   Index packed_size() const {
-    return (in_place_end_ > 0 ? cut_.width : round_up(plan_.tile, cut_.step)) * plan_.k_block;
+    const Index most = round_up(std::min(plan_.tile, cut_.extent), cut_.step);
+    return (cut_in_place_ ? std::min(cut_.width, most) : most) * plan_.k_block;
   }
   /// Panels of the shared operand; a block at a time where no other task needs it again.
-  Index shared_size() const { return shared_.padded() * (plan_.tiles == 1 ? plan_.k_block : k_); }
+  Index shared_size() const { return shared_.padded * (plan_.tiles == 1 ? plan_.k_block : k_); }
 
   /// The shared operand's panels of a block of k.
-  const T* shared_panels(Worker& worker, Index block) const {
+  Panels shared_panels(Worker& worker, Index block) const {
+    const Index k = block * plan_.k_block, count = block_length(block);
     if (plan_.tiles == 1) {
-      pack_shared(block, 0, shared_.extent, worker.shared);
-      return worker.shared;
+      const Index first = shared_in_place_ ? shared_.in_place_end(k + count) : 0;
+      if (first < shared_.extent) pack_shared(block, first, shared_.extent, worker.shared);
+      return {shared_, k, first, worker.shared - first * count};
     }
     if (!worker.has_shared)
       for (Index each = 0; each < plan_.k_blocks; ++each)
-        pack_shared(each, 0, shared_.extent, worker.shared + each * plan_.k_block * shared_.padded());
+        pack_shared(each, 0, shared_.extent, worker.shared + each * plan_.k_block * shared_.padded);
     worker.has_shared = true;
-    return worker.shared + block * plan_.k_block * shared_.padded();
+    return {shared_, k, 0, worker.shared + k * shared_.padded};
   }
 
   void compute_block(Worker& worker, Block block, T* c, const T* bias) const {
@@ -154,18 +163,13 @@ class BlockedProduct {
     const Block next = after(block);
     const bool goes_on = next.task == block.task || next.task < worker.share_end;
     worker.ready = goes_on ? next : Block{};
-    const Panels shared{shared_, 0, 0, shared_panels(worker, block.block)};
-    const Panels own{cut_, k_of(block), in_place_end_,
+    const Panels shared = shared_panels(worker, block.block);
+    const Panels own{cut_, k_of(block), in_place_end(block),
                      worker.panels + worker.used * packed_size() - packed_begin(block) * length_of(block)};
+    PackAhead<T> ahead;
+    if (goes_on) ahead = pack_into(worker.panels + (1 - worker.used) * packed_size(), next);
     multiply(a_shared_ ? shared : own, a_shared_ ? own : shared, begin_of(block), end_of(block),
-             length_of(block), c, bias, !first_block,
-             goes_on ? pack_into(worker.panels + (1 - worker.used) * packed_size(), next) : PackAhead<T>());
-  }
-
-  static ProductOperand<T> with_panels(ProductOperand<T> operand, Index width, Index step) {
-    operand.width = width;
-    operand.step = step;
-    return operand;
+             length_of(block), c, bias, !first_block, ahead.is_needed() ? &ahead : nullptr);
   }
 
   Index block_length(Index block) const { return std::min(plan_.k_block, k_ - block * plan_.k_block); }
@@ -175,7 +179,12 @@ class BlockedProduct {
   Index end_of(Block block) const { return std::min(begin_of(block) + plan_.tile, cut_.extent); }
 
   /// The first panel of a task that has to be packed, or its end.
-  Index packed_begin(Block block) const { return std::clamp(in_place_end_, begin_of(block), end_of(block)); }
+  Index packed_begin(Block block) const {
+    return std::clamp(in_place_end(block), begin_of(block), end_of(block));
+  }
+  Index in_place_end(Block block) const {
+    return cut_in_place_ ? cut_.in_place_end(k_of(block) + length_of(block)) : 0;
+  }
   Index k_of(Block block) const { return block.block * plan_.k_block; }
 
   PackAhead<T> pack_into(T* panels, Block block) const {
@@ -197,29 +206,31 @@ class BlockedProduct {
   /// Rows or columns [first, last) of a block of k of the shared operand.
   void pack_shared(Index block, Index first, Index last, T* panels) const {
     const Index count = block_length(block);
-    shared_.pack(kernels_, first, last, block * plan_.k_block, count, 0, count, panels + first * count);
+    shared_.pack(kernels_, first, last, block * plan_.k_block, count, 0, count, panels);
   }
   void pack_shared(T* panels) const {
     const Index chunk = 4 * shared_.width, chunks = divide_up(shared_.extent, chunk);
     parallel_for(plan_.k_blocks * chunks, work_, [&](Index task) {
       const Index block = task / chunks, first = task % chunks * chunk;
       pack_shared(block, first, std::min(first + chunk, shared_.extent),
-                  panels + block * plan_.k_block * shared_.padded());
+                  panels + block * plan_.k_block * shared_.padded + first * block_length(block));
     });
   }
 
-  /// Adds the product over one block of k, for the range [first, last) of the operand that is cut, to C.
+  /// Adds the product over one block of k, for the range [first, last) of the operand that is cut, to C, and
+  /// packs what comes next meanwhile.
   void multiply(const Panels& a, const Panels& b, Index first, Index last, Index count, T* c, const T* bias,
-                bool accumulate, PackAhead<T> next) const {
+                bool accumulate, PackAhead<T>* next) const {
     const Index row_end = a_shared_ ? a_.extent : last, column_end = a_shared_ ? last : b_.extent;
     // Columns of B that stay where they are while A passes by: a panel in half of the first-level cache, or
     // else some in the second.
     const bool is_short = b_.width * count * static_cast<Index>(sizeof(T)) <= 16 << 10;
     const Index chunk = (is_short ? 1 : 8) * b_.width;
     const ProductRun run{0, 0, count};
-    next.plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
-                  divide_up(column_end - (a_shared_ ? first : 0), b_.width),
-              count);
+    if (next != nullptr)
+      next->plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
+                     divide_up(column_end - (a_shared_ ? first : 0), b_.width),
+                 count);
     for (Index from = a_shared_ ? first : 0; from < column_end; from += chunk)
       for (Index i = a_shared_ ? 0 : first; i < row_end; i += a_.width) {
         ProductTile<T> tile{};
@@ -238,11 +249,11 @@ class BlockedProduct {
           tile.c = c + i * b_.extent + j;
           tile.bias = bias == nullptr ? nullptr : bias + j;
           tile.ahead = nullptr;
-          next.before(tile);
+          if (next != nullptr) next->before(tile);
           kernels_.tile(tile);
         }
       }
-    next.finish();
+    if (next != nullptr) next->finish();
   }
 
   void add_parts(const T* sums, Index size, const T* bias, T* c) const {
@@ -264,7 +275,7 @@ class BlockedProduct {
   const ProductOperand<T>&shared_, &cut_;
   double work_;
   ProductPlan plan_;
-  Index in_place_end_ = 0;  // panels of the operand that is cut before this are read where they lie
+  bool cut_in_place_ = false, shared_in_place_ = false;
 };
 
 }  // namespace eigengrad::kernels::detail

@@ -64,22 +64,34 @@ struct ProductOperand {
   Index stride;
   bool k_major;
   Index extent, depth;
-  Index width = 0, step = 0;  // of its panels, and what the last panel's width is rounded up to
+  // Of its panels: the width, what the last one's width is rounded up to, and the sum of the widths.
+  Index width = 0, step = 0, padded = 0;
 
-  const T* end() const { return data + (depth - 1) * stride + extent; }  // if k_major
+  /// The same with panels.
+  ProductOperand with_panels(Index panel_width, Index panel_step) const {
+    ProductOperand result = *this;
+    result.width = panel_width;
+    result.step = panel_step;
+    result.padded = round_up(extent, panel_step);
+    return result;
+  }
 
-  Index padded() const { return round_up(extent, step); }
+  const T* end() const { return at(depth - 1, extent - 1) + 1; }
+
   /// Width of the panel that starts at `first`, and how many rows or columns of the operand are in it.
-  Index panel_width(Index first) const { return std::min(width, padded() - first); }
+  Index panel_width(Index first) const { return std::min(width, padded - first); }
   Index panel_used(Index first) const { return std::min(width, extent - first); }
 
   /// Where element (k, i) is, and how far from it those of the next k and i.
   const T* at(Index k, Index i) const { return data + (k_major ? k * stride + i : i * stride + k); }
   Index k_step() const { return k_major ? stride : 1; }
   Index i_step() const { return k_major ? 1 : stride; }
-  /// Tiles can read the panels before this where they lie, without reading anything outside of the operand.
-  Index whole_panels_end() const {
-    return depth == 0 ? 0 : extent % step == 0 ? extent : extent / width * width;
+  /// Tiles can read the panels before this where they lie, for steps of k before `k_end`, without reading
+  /// anything outside of the operand: what a last panel has too few of, it takes from the next step of k.
+  Index in_place_end(Index k_end) const {
+    if (depth == 0) return 0;
+    const Index missing = padded - extent;
+    return missing == 0 || (k_major && (depth - k_end) * stride >= missing) ? extent : extent / width * width;
   }
 
   /// Packs steps [begin, begin + count) of a block of k that starts at `k` and is `block` long, of panels
@@ -122,8 +134,8 @@ class PackAhead {
         panels_(panels) {}
 
   /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k, like a ProductLookahead.
+  bool is_needed() const { return block_ > 0; }
   void plan(Index tiles, Index steps) {
-    if (block_ == 0) return;
     steps_ = steps;
     const Index line = 64 / static_cast<Index>(sizeof(T));  // values
     chunk_ =
