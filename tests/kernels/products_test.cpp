@@ -132,7 +132,8 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops where one operand is narrow",
   // Tiles read the other one, or where k is long both, where they lie.
   const Poison poison;
   std::mt19937 generator(12);
-  for (const auto& [wide, k] : {std::pair<Index, Index>{997, 40}, {150, 1024}, {1000, 70}, {301, 600}, {30, 2000}})
+  for (const auto& [wide, k] :
+       {std::pair<Index, Index>{997, 40}, {150, 1024}, {1000, 70}, {301, 600}, {30, 2000}})
     for (Index narrow : {2, 7, 16, 33, 64, 129})
       for (int form = 0; form < 4; ++form) {
         check_product<T>(wide, narrow, k, form & 1, form & 2, true, generator);
@@ -167,6 +168,16 @@ TEST_CASE_TEMPLATE("matmul reads nothing outside of its operands", T, float, dou
           kernels::detail::multiply<T>(guarded_a.data(), ta, guarded_b.data(), tb, m, n, k, nullptr);
       CHECK(same_bits(c, kernels::matmul(a, b, ta, tb)));
     }
+}
+
+TEST_CASE_TEMPLATE("matmul agrees with plain loops where the result is written past the caches", T, float,
+                   double) {
+  const Poison poison;
+  std::mt19937 generator(14);
+  const Index rows = (Index{33} << 20) / static_cast<Index>(4112 * sizeof(T));
+  check_product<T>(rows, 4112, 3, false, false, true, generator);
+  check_product<T>(rows + 1, 4112, 1, true, true, false, generator);
+  check_product<T>(4097, rows + 2, 2, true, false, false, generator);  // rows are not whole lines
 }
 
 TEST_CASE_TEMPLATE("matmul: empty extents", T, float, double) {

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
+#include "eigengrad/kernels/elementwise.hpp"
 #include "eigengrad/kernels/product_operand.hpp"
 #include "eigengrad/kernels/product_plan.hpp"
 
@@ -222,11 +224,14 @@ class BlockedProduct {
   void multiply(const Panels& a, const Panels& b, Index first, Index last, Index count, T* c, const T* bias,
                 bool accumulate, PackAhead<T>* next) const {
     const Index row_end = a_shared_ ? a_.extent : last, column_end = a_shared_ ? last : b_.extent;
-    // Columns of B that stay where they are while A passes by: a panel in half of the first-level cache, or
-    // else some in the second.
-    const bool is_short = b_.width * count * static_cast<Index>(sizeof(T)) <= 16 << 10;
-    const Index chunk = (is_short ? 1 : 8) * b_.width;
+    // Columns of B that stay where they are while A passes by: as many panels as half of the first-level
+    // cache holds, or else some in the second.
+    const Index fitting = (16 << 10) / (b_.width * std::max<Index>(1, count) * static_cast<Index>(sizeof(T)));
+    const Index chunk = (fitting == 0 ? 8 : fitting) * b_.width;
     const ProductRun run{0, 0, count};
+    const Index line = 64 / static_cast<Index>(sizeof(T));
+    const bool past_caches =
+        plan_.k_blocks == 1 && b_.extent % line == 0 && is_past_caches<T>(a_.extent * b_.extent);
     if (next != nullptr)
       next->plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
                      divide_up(column_end - (a_shared_ ? first : 0), b_.width),
@@ -242,6 +247,7 @@ class BlockedProduct {
         tile.run_count = 1;
         tile.c_row_step = b_.extent;
         tile.accumulate = accumulate;
+        tile.past_caches = past_caches;
         for (Index j = from; j < std::min(from + chunk, column_end); j += b_.width) {
           tile.b = b.data(j, count);
           tile.b_step = tile.b_unit = b.k_step(j);
@@ -253,6 +259,7 @@ class BlockedProduct {
           kernels_.tile(tile);
         }
       }
+    if (past_caches) std::atomic_thread_fence(std::memory_order_seq_cst);
     if (next != nullptr) next->finish();
   }
 

@@ -22,8 +22,9 @@ struct ProductPlan {
     const Index cut = operand.extent, width = operand.width;
     k_block = divide_up(k, std::max<Index>(1, divide_up(k, depth)));
     k_blocks = std::max<Index>(1, k == 0 ? 1 : divide_up(k, k_block));
-    // Panels that make up a quarter of the second-level cache.
-    const Index widest = std::max<Index>(1, (256 << 10) / static_cast<Index>(sizeof(T)) / depth / width);
+    // Panels that make up a quarter of the second-level cache; not too many of short ones.
+    const Index panel_bytes = std::max(k_block, depth / 16) * width * static_cast<Index>(sizeof(T));
+    const Index widest = std::max<Index>(1, (256 << 10) / panel_bytes);
     const Index panels = std::max<Index>(1, divide_up(cut, width));
     parts = panels >= 16 ? 1 : std::clamp<Index>(std::min(divide_up(16, panels), k_blocks), 1, 16);
     const Index threads = threads_for(std::max<Index>(2, panels * parts), work);

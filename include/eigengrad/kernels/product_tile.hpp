@@ -33,6 +33,7 @@ struct ProductTile {
   const T* bias = nullptr;
   bool bias_by_row = false;  // one value for each row instead of each column
   bool accumulate = false;
+  bool past_caches = false;  // whole lines of C are written past the caches; neither slope nor accumulate
   T slope = 1;  // of a leaky ReLU of the result; 1 is none
   // What is needed next is brought into the second-level cache meanwhile, a line of 64 bytes in every second
   // step of k: rows of `ahead_length` values, `ahead_stride` apart.

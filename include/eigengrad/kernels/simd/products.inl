@@ -164,7 +164,7 @@ template <int height, int vectors, class T>
   for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) sum[i][j] = Vector<T>{};
-  if (tile.c_column_step == 1)
+  if (tile.c_column_step == 1 && !tile.past_caches)
     for (Index i = 0; i < tile.rows; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) __builtin_prefetch(tile.c + i * tile.c_row_step + j * lanes<T>, 0, 2);
@@ -190,6 +190,14 @@ template <int height, int vectors, class T>
 #pragma GCC unroll 8
   for (int j = 0; j < vectors; ++j)
     offset[j] = tile.bias != nullptr ? load(tile.bias + j * lanes<T>) : Vector<T>{};
+  if (tile.past_caches) {
+#pragma GCC unroll 16
+    for (int i = 0; i < height; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < vectors; ++j)
+        store<true>(tile.c + i * tile.c_row_step + j * lanes<T>, sum[i][j] + offset[j]);
+    return;
+  }
   if (tile.slope != 1) {
     store_activated<height, vectors, T>(tile, sum, offset);
     return;
