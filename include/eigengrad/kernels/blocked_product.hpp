@@ -32,11 +32,14 @@ class BlockedProduct {
   void run(const T* bias, T* c) {
     if (is_small()) return run_small(bias, c);
     plan_ = ProductPlan(cut_, k_, kernels_.depth, work_);
-    cut_in_place_ = reads_in_place(cut_, shared_);
-    shared_in_place_ = plan_.tiles == 1 && reads_in_place(shared_, cut_);
     const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
     const int threads = threads_for(tasks, work_);
-    const bool packs_together = threads > 1 && plan_.tiles > 1 && shared_size() > own_shared_size;
+    cut_in_place_ = reads_in_place(cut_, divide_up(shared_.extent, shared_.width));
+    // What a thread packs for itself meets its own tiles alone.
+    shared_in_place_ = reads_in_place(
+        shared_, plan_.tile / cut_.width * (plan_.parts > 1 ? plan_.tiles : divide_up(plan_.tiles, threads)));
+    const bool packs_together =
+        threads > 1 && plan_.tiles > 1 && !shared_in_place_ && shared_size() > own_shared_size;
     BasicTensor<T> shared = BasicTensor<T>::uninitialized({(packs_together ? 1 : threads) * shared_size()});
     BasicTensor<T> scratch = BasicTensor<T>::uninitialized({2 * threads * packed_size()});
     BasicTensor<T> partial = BasicTensor<T>::uninitialized({plan_.parts > 1 ? plan_.parts * size : 0});
@@ -126,11 +129,15 @@ class BlockedProduct {
 
   /// Whether tiles can read an operand where it lies: of B they need the columns side by side.
   bool readable(const ProductOperand<T>& operand) const { return operand.k_major || &operand == &a_; }
-  /// Whether an operand is read where it lies: packing pays where it meets many panels of the other one. Rows
-  /// a multiple of 4 KB apart would all map to the same set of the first-level cache.
-  bool reads_in_place(const ProductOperand<T>& operand, const ProductOperand<T>& other) const {
-    return other.extent <= 4 * other.width && readable(operand) &&
-           operand.i_step() * static_cast<Index>(sizeof(T)) % 4096 != 0;
+  /// Whether an operand that meets so many panels of the other one is read where it lies. B is packed for
+  /// more than a few; A, of which a tile broadcasts single values, only where steps of its stride would all
+  /// map to the same sets of the caches, and where a panel is but a small part of the lines that it is in.
+  bool reads_in_place(const ProductOperand<T>& operand, Index panels) const {
+    constexpr auto size = static_cast<Index>(sizeof(T));
+    const bool is_few = panels <= 4, same_sets = operand.stride * size % 4096 == 0;
+    if (!readable(operand)) return false;
+    if (!operand.k_major) return !same_sets;
+    return is_few || (&operand == &a_ && !same_sets && operand.width * size >= 48);
   }
 
   /// A task's packed panels of a block: all, or the last one of the operand.
@@ -138,13 +145,17 @@ class BlockedProduct {
     const Index most = round_up(std::min(plan_.tile, cut_.extent), cut_.step);
     return (cut_in_place_ ? std::min(cut_.width, most) : most) * plan_.k_block;
   }
-  /// Panels of the shared operand; a block at a time where no other task needs it again.
-  Index shared_size() const { return shared_.padded * (plan_.tiles == 1 ? plan_.k_block : k_); }
+  /// Packed panels of the shared operand: the last one, or all; a block at a time where no other task needs
+  /// it again.
+  Index shared_size() const {
+    if (shared_in_place_) return std::min(shared_.width, shared_.padded) * plan_.k_block;
+    return shared_.padded * (plan_.tiles == 1 ? plan_.k_block : k_);
+  }
 
   /// The shared operand's panels of a block of k.
   Panels shared_panels(Worker& worker, Index block) const {
     const Index k = block * plan_.k_block, count = block_length(block);
-    if (plan_.tiles == 1) {
+    if (shared_in_place_ || plan_.tiles == 1) {
       const Index first = shared_in_place_ ? shared_.in_place_end(k + count) : 0;
       if (first < shared_.extent) pack_shared(block, first, shared_.extent, worker.shared);
       return {shared_, k, first, worker.shared - first * count};
