@@ -55,11 +55,12 @@ struct ImageFactors {
 
 /// Slant and stroke width of a grey image [height, width] in [0, 1]; nothing for one without ink or of a
 /// single row.
-inline std::optional<ImageFactors> measure_factors(const float* pixels, Index height, Index width) {
+template <class T>
+std::optional<ImageFactors> measure_factors(const T* pixels, Index height, Index width) {
   double ink = 0, sum_x = 0, sum_y = 0;
   for (Index y = 0; y < height; ++y)
     for (Index x = 0; x < width; ++x) {
-      const double value = pixels[y * width + x];
+      const auto value = static_cast<double>(pixels[y * width + x]);
       ink += value;
       sum_x += value * static_cast<double>(x);
       sum_y += value * static_cast<double>(y);
@@ -70,9 +71,10 @@ inline std::optional<ImageFactors> measure_factors(const float* pixels, Index he
   for (Index y = 0; y < height; ++y)
     for (Index x = 0; x < width; ++x) {
       const double dy = static_cast<double>(y) - sum_y / ink, dx = static_cast<double>(x) - sum_x / ink;
-      mu11 += pixels[y * width + x] * dx * dy;
-      mu02 += pixels[y * width + x] * dy * dy;
-      binary[static_cast<std::size_t>(y * width + x)] = pixels[y * width + x] > 0.5F;
+      const auto value = static_cast<double>(pixels[y * width + x]);
+      mu11 += value * dx * dy;
+      mu02 += value * dy * dy;
+      binary[static_cast<std::size_t>(y * width + x)] = value > 0.5;
     }
   thin(binary, height, width);
   Index skeleton = 0;

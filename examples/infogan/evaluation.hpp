@@ -11,6 +11,7 @@
 #include "common/clustering.hpp"
 #include "common/data_set.hpp"
 #include "common/image_factors.hpp"
+#include "infogan/attributes.hpp"
 #include "infogan/codes.hpp"
 #include "infogan/model.hpp"
 
@@ -98,14 +99,12 @@ struct ExactCode {
 inline ExactCode exact_code(const examples::ImageDataSet& test) {
   std::vector<double> slants, strokes;
   std::vector<Index> classes;
-  const Index height = test.images.shape()[1], width = test.images.shape()[2];
-  for (Index i = 0; i < test.images.count(); ++i) {
-    const Tensor image = test.images.slice(i, i + 1);
-    const auto factors = examples::measure_factors(image.data(), height, width);
-    if (!factors) continue;
-    slants.push_back(factors->slant);
-    strokes.push_back(factors->stroke_width);
-    classes.push_back(test.labels[static_cast<std::size_t>(i)]);
+  const auto factors = measure_factors(test.images);
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    if (!factors[i]) continue;
+    slants.push_back(factors[i]->slant);
+    strokes.push_back(factors[i]->stroke_width);
+    classes.push_back(test.labels[i]);
   }
   return {examples::exact_code_correlation(slants, classes),
           examples::exact_code_correlation(strokes, classes)};

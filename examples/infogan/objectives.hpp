@@ -12,12 +12,13 @@ namespace infogan {
 using examples::discriminator_objective;
 
 /// sum_l lambda_l E_{c,z}[log q(c_l|G(c, z))]: what the second and third problem share; q is factored over
-/// the codes. Categorical codes weigh `categorical_factor` times their lambda.
+/// the codes. Their lambdas are multiplied by `categorical_factor` and `continuous_factor`.
 template <class T>
-BasicVar<T> lambda_log_q(const Codes& codes, const LogPosterior<T>& log_q, double categorical_factor = 1) {
+BasicVar<T> lambda_log_q(const Codes& codes, const LogPosterior<T>& log_q, double categorical_factor = 1,
+                         double continuous_factor = 1) {
   BasicVar<T> total;
   const auto add_code = [&](std::size_t code, BasicVar<T> log_prob) {
-    const double factor = codes.is_categorical(code) ? categorical_factor : 1;
+    const double factor = codes.is_categorical(code) ? categorical_factor : continuous_factor;
     const BasicVar<T> term = factor * codes.lambda(code) * mean(log_prob);
     total = code == 0 ? term : total + term;
   };
@@ -67,6 +68,21 @@ BasicVar<T> equivariance_objective(BasicVar<T> means, BasicVar<T> moved_means, B
   const Index followed = changes.shape()[1];
   const auto first = [followed](BasicVar<T> all) { return slice(all, -1, 0, followed); };
   return mean(sum(square(first(moved_means) - first(means) - changes), -1)) / 2;
+}
+
+/// Not in the note: what makes the continuous codes of an image x, real or generated, mean what is measured
+/// of it, a_j(x),
+///
+///     E_x[-sum_j log N(a_j(x); mu_j(x), sigma_j^2(x))];
+///
+/// attributes [N, C] for the first C continuous codes; q are the outputs of Q's head. Source: Spurr et al.,
+/// "Guiding InfoGAN with semi-supervision", ECML PKDD 2017 (arXiv 1707.04487); here with measured values in
+/// place of labels.
+template <class T>
+BasicVar<T> attribute_objective(const Codes& codes, BasicVar<T> q, const BasicTensor<T>& attributes) {
+  const auto first = [&](BasicVar<T> all) { return slice(all, -1, 0, attributes.shape()[1]); };
+  const BasicVar<T> log_std = clamp(codes.raw_log_stds(q), Codes::lowest_log_std, Codes::highest_log_std);
+  return -mean(sum(BasicNormal<T>(first(codes.means(q)), first(log_std)).log_prob(attributes), -1));
 }
 
 }  // namespace infogan

@@ -82,11 +82,11 @@ inline void add_curves(examples::HtmlReport& page, const Curves& curves, const C
   page.chart("Losses", "iteration", "nats",
              {curves.over_steps("D", [](const auto& line) { return line.at("loss_d"); }),
               curves.over_steps("G", [](const auto& line) { return line.at("loss_g"); })});
-  std::vector<examples::Series> copies;
-  for (const char* name : {"consistency", "equivariance"})
+  std::vector<examples::Series> of_images;
+  for (const char* name : {"consistency", "equivariance", "attributes"})
     if (curves.has(name))
-      copies.push_back(curves.over_steps(name, [name](const auto& line) { return line.at(name); }));
-  if (!copies.empty()) page.chart("Real images and their moved copies", "iteration", "objective", copies);
+      of_images.push_back(curves.over_steps(name, [name](const auto& line) { return line.at(name); }));
+  if (!of_images.empty()) page.chart("What images say of codes", "iteration", "objective", of_images);
   std::vector<examples::Series> information;
   for (std::size_t code = 0; code < codes.count(); ++code)
     information.push_back(curves.over_steps(

@@ -32,12 +32,14 @@ struct Settings {
   double lambda_categorical = 1;
   double lambda_continuous = 0.1;
   double warm_up = 0.25;
+  double continuous_warm_up = 0;
   std::string trunk_trained_by = "both";
   double consistency = 1;
   double balance = 3;
   Index neighbours = 5;
   double neighbour_share = 0.5;
   double equivariance = 1;
+  double attributes = 0;
   // Optimisation.
   double learning_rate_d = 2e-4;
   double learning_rate_g = 1e-3;
@@ -61,11 +63,17 @@ struct Settings {
   /// Which of the objectives on moved copies of real images there are: they need a code of their kind.
   bool consistent() const { return consistency > 0 && !categorical.empty(); }
   bool equivariant() const { return equivariance > 0 && continuous > 0; }
+  /// How many continuous codes say what is measured of images: c2 the slant, c3 the stroke width.
+  Index attribute_count() const { return attributes > 0 ? std::min<Index>(continuous, 2) : 0; }
 
   // Schedules, as functions of the share of the run that is done.
   double learning_rate_factor(double done) const { return decay > 0 ? std::min(1.0, (1 - done) / decay) : 1; }
-  double categorical_factor(double done) const { return warm_up > 0 ? std::min(1.0, done / warm_up) : 1; }
+  double categorical_factor(double done) const { return risen(done, warm_up); }
+  double continuous_factor(double done) const { return risen(done, continuous_warm_up); }
   bool uses_neighbours(double done) const { return consistent() && neighbours > 0 && done < neighbour_share; }
+
+ private:
+  static double risen(double done, double share) { return share > 0 ? std::min(1.0, done / share) : 1; }
 };
 
 /// The paper's setting: real images are for D alone, every weight and learning rate is constant.
@@ -93,6 +101,8 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
   visitor("lambda-continuous", s.lambda_continuous, "weight of the continuous part of L_I");
   visitor("warm-up", s.warm_up,
           "share of the run, its start, in which the weight of the categorical part rises from 0");
+  visitor("continuous-warm-up", s.continuous_warm_up,
+          "the same for the weights of the continuous part and of --attributes");
   visitor("trunk-trained-by", s.trunk_trained_by,
           "both (D's loss and L_I) or discriminator (D's loss alone)");
   visitor("consistency", s.consistency,
@@ -103,6 +113,8 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
   visitor("neighbour-share", s.neighbour_share, "share of the run, its start, with neighbours");
   visitor("equivariance", s.equivariance,
           "weight of c2 and c3 following the slant and the stroke width of moved copies");
+  visitor("attributes", s.attributes,
+          "weight of c2 and c3 being the slant and the stroke width of each image");
   visitor("learning-rate-d", s.learning_rate_d, "Adam's learning rate for trunk and discriminator");
   visitor("learning-rate-g", s.learning_rate_g, "Adam's learning rate for the generator");
   visitor("learning-rate-q", s.learning_rate_q, "Adam's learning rate for Q's head");
@@ -149,9 +161,11 @@ inline void validate(const Settings& s) {
   at_least_zero("consistency", s.consistency);
   at_least_zero("balance", s.balance);
   at_least_zero("equivariance", s.equivariance);
+  at_least_zero("attributes", s.attributes);
   check(s.neighbours >= 0 && s.neighbours <= 1000, "--neighbours is ", s.neighbours,
         "; 0 to 1000 are possible");
   share("warm-up", s.warm_up);
+  share("continuous-warm-up", s.continuous_warm_up);
   share("neighbour-share", s.neighbour_share);
   share("decay", s.decay);
   at_least_zero("learning-rate-d", s.learning_rate_d);

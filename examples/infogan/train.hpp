@@ -63,6 +63,7 @@ class TrainingRun {
         grids_(trainer_.codes(), settings, settings.seed),
         metrics_(made_folder(settings.output) + "/metrics.jsonl", iteration_),
         progress_("iteration") {
+    trainer_.set_attributes({data_.train.images, settings.attribute_count()});
     if (resumed != nullptr) resumed->restore(trainer_, trainer_.rng(), cursor_);
   }
 
@@ -154,6 +155,10 @@ class TrainingRun {
     if (settings_.equivariant()) {
       json["equivariance"] = figures.equivariance;
       line.push_back({"equivariance", figures.equivariance});
+    }
+    if (settings_.attribute_count() > 0) {
+      json["attributes"] = figures.attributes;
+      line.push_back({"attributes", figures.attributes});
     }
     json["information"] = nlohmann::json::array();
     for (std::size_t code = 0; code < figures.information.size(); ++code) {

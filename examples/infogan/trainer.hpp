@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/moved_images.hpp"
+#include "infogan/attributes.hpp"
 #include "infogan/codes.hpp"
 #include "infogan/model.hpp"
 #include "infogan/objectives.hpp"
@@ -20,6 +21,7 @@ struct StepFigures {
   double loss_g = 0;        ///< the adversarial term of G's objective (second problem)
   double consistency = 0;   ///< the consistency objective, at least -balance ln K
   double equivariance = 0;  ///< the equivariance objective
+  double attributes = 0;    ///< the attribute objective, of real and of generated images together
   double clamped = 0;       ///< share of q's log standard deviations held by the clamp, G step
   std::vector<double, PoolAllocator<double>> information;  ///< L_I per code in nats, G step
 };
@@ -45,6 +47,9 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
+  /// What the first continuous codes are to say of images from now on; nothing unless this is called.
+  void set_attributes(Attributes attributes) { attributes_ = std::move(attributes); }
+
   /// One step on a batch of real images: generate, improve D and Q on real and generated images, improve G
   /// against them, on the same generated batch. With consistency, the class of each real image is to be that
   /// of a moved copy of its partner: of the first `themselves` the image itself, of the others a neighbour.
@@ -67,6 +72,7 @@ class Trainer {
     adam_q_.set_learning_rate(factor * settings_.learning_rate_q);
     adam_g_.set_learning_rate(factor * settings_.learning_rate_g);
     categorical_factor_ = settings_.categorical_factor(done);
+    continuous_factor_ = settings_.continuous_factor(done);
   }
 
   Networks<T>& networks() { return networks_; }
@@ -112,25 +118,34 @@ class Trainer {
     Var objective = discriminator_objective(part(logits, 0), part(logits, 1));
     figures.loss_d = static_cast<double>(objective.item());
     if (codes_.count() > 0) {
+      // Q's head sees the real images only where something is asked of them.
+      const Index first = moving || attributes_.count() > 0 ? 0 : 1;
       const Var seen = settings_.trunk_learns_codes() ? features : detach(features);
-      const Var q = moving ? networks_.q(seen, nn::BatchNormMode::update, parts)
-                           : networks_.q(part(seen, 1), nn::BatchNormMode::update);
-      const auto log_q = log_posterior(codes_, moving ? part(q, 1) : q, latent);
-      objective += code_objective(lambda_log_q(codes_, log_q, categorical_factor_));
+      const Var q = networks_.q(first == 0 ? seen : part(seen, 1), nn::BatchNormMode::update, parts - first);
+      const auto log_q = log_posterior(codes_, first == 0 ? part(q, 1) : q, latent);
+      objective += code_objective(lambda_log_q(codes_, log_q, categorical_factor_, continuous_factor_));
+      const auto add = [&](double weight, Var term, double& figure) {
+        figure = static_cast<double>(term.item());
+        objective += weight * term;
+      };
       if (settings_.consistent()) {
         const Var classes = codes_.logits(q, 0);
-        const Var agreement = consistency_objective(part(classes, 0), part(classes, 2), settings_.balance);
-        figures.consistency = static_cast<double>(agreement.item());
-        objective += settings_.consistency * agreement;
+        add(settings_.consistency,
+            consistency_objective(part(classes, 0), part(classes, 2), settings_.balance),
+            figures.consistency);
       }
       if (settings_.equivariant()) {
         const Var means = codes_.means(q);
         const auto own = [&](Var all) { return slice(all, 0, 0, themselves); };
-        const Var following =
-            equivariance_objective(own(part(means, 0)), own(part(means, 2)), own(tape.constant(changes)));
-        figures.equivariance = static_cast<double>(following.item());
-        objective += settings_.equivariance * following;
+        add(settings_.equivariance,
+            equivariance_objective(own(part(means, 0)), own(part(means, 2)), own(tape.constant(changes))),
+            figures.equivariance);
       }
+      if (attributes_.count() > 0)
+        add(settings_.attributes * continuous_factor_,
+            attribute_objective(codes_, part(q, 0), attributes_.of(real)) +
+                attribute_objective(codes_, part(q, 1), attributes_.of(fake.value())),
+            figures.attributes);
     }
     const auto gradients = tape.gradient(objective, d_step_targets_);
     tape.clear();
@@ -166,7 +181,7 @@ class Trainer {
     Var weighted = tape_.constant(BasicTensor<T>::scalar(0));
     if (codes_.count() > 0) {
       const auto log_q = log_posterior(codes_, networks_.q(features, nn::BatchNormMode::batch), latent);
-      weighted = lambda_log_q(codes_, log_q, categorical_factor_);
+      weighted = lambda_log_q(codes_, log_q, categorical_factor_, continuous_factor_);
       figures.information = information(codes_, log_q);
       figures.clamped = log_q.clamped;
     }
@@ -180,7 +195,8 @@ class Trainer {
   Settings settings_;
   Codes codes_;
   Rng rng_;
-  double categorical_factor_ = 1;
+  double categorical_factor_ = 1, continuous_factor_ = 1;
+  Attributes attributes_;
   Networks<T> networks_;
   BasicAdam<T> adam_d_, adam_q_, adam_g_;
   BasicParameterList<T> d_step_targets_;

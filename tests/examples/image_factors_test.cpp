@@ -116,7 +116,7 @@ TEST_CASE("an image without ink, too faint, of one row, or not finite has no fac
   Image broken = stroke(0, 3);
   broken.at(9, 9) = std::numeric_limits<float>::quiet_NaN();
   CHECK_FALSE(broken.factors());
-  CHECK_FALSE(measure_factors(nullptr, 0, 0));
+  CHECK_FALSE(measure_factors<float>(nullptr, 0, 0));
 }
 
 TEST_CASE("correlation") {

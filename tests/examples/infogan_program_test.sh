@@ -115,11 +115,16 @@ wait "$pid" || status=$?
 same_state usual usual_parts || fail "the resumed run of the usual setting differs"
 grep -q '"equivariance"' usual/metrics.jsonl || fail "the usual setting has no equivariance"
 "$program" train --data few --batch 16 --iterations 2 --categorical 0 --continuous 1 --output slant >/dev/null
+"$program" train --data few --batch 16 --iterations 2 --attributes 0.5 --equivariance 0 --output attributes >/dev/null
+grep -q '"attributes"' attributes/metrics.jsonl || fail "nothing was measured of the images"
+"$program" report --run attributes >/dev/null
 refuses "--neighbours is -1" train --neighbours -1 --output x
 refuses "--warm-up is nan" train --warm-up nan --output x
+refuses "--continuous-warm-up is 1.5" train --continuous-warm-up 1.5 --output x
 refuses "--neighbour-share is -0.1" train --neighbour-share -0.1 --output x
 refuses "--balance is -1" train --balance -1 --output x
 refuses "--equivariance is inf" train --equivariance inf --output x
+refuses "--attributes is -1" train --attributes -1 --output x
 refuses "--decay is 2" train --decay 2 --output x
 refuses "199 is the most" train --data few --batch 16 --neighbours 200 --iterations 1 --output few_x
 refuses " is 0.0, but the run was started with" train --paper --output usual --resume

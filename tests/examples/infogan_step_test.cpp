@@ -5,6 +5,7 @@
 
 #include "eigengrad/autodiff/gradcheck.hpp"
 #include "eigengrad/io/safetensors.hpp"
+#include "infogan/attributes.hpp"
 #include "infogan/trainer.hpp"
 
 using namespace infogan;
@@ -198,25 +199,117 @@ TEST_CASE("equivariance: half the squared distance from the known change, of the
   CHECK(gradcheck(objective, before, after));
 }
 
-TEST_CASE("the paper's step draws what it always drew; objectives on moved copies draw moves and train Q") {
+TEST_CASE("attributes: minus the Gaussian log-likelihood of what is measured, of the codes that have one") {
+  Settings settings;
+  settings.categorical = {3};
+  settings.continuous = 3;
+  const Codes codes(settings);
+  auto q = Rng(1).normal<double>({4, codes.outputs()});
+  q.mutable_at(1, codes.outputs() - 3) = -7;  // the clamp holds it at -4
+  for (Index count = 1; count <= 2; ++count) {
+    const auto attributes = Rng(3).uniform<double>({4, count}, -1, 1);
+    double expected = 0;
+    for (Index i = 0; i < 4; ++i)
+      for (Index j = 0; j < count; ++j) {
+        const double mean = q(i, 3 + j), log_std = std::clamp(q(i, 6 + j), -4.0, 2.0);
+        const double z = (attributes(i, j) - mean) / std::exp(log_std);
+        expected += (z * z / 2 + log_std + std::log(2 * 3.14159265358979323846) / 2) / 4;
+      }
+    BasicTape<double> tape;
+    CHECK(attribute_objective(codes, tape.constant(q), attributes).item() == doctest::Approx(expected));
+    CHECK(gradcheck([&](BasicVar<double> x) { return attribute_objective(codes, x, attributes); }, q));
+  }
+}
+
+TEST_CASE(
+    "attributes: measured, relative to the data set's mean and standard deviation, and held at limits") {
+  // Upright bars of width 1 to 21, and an image without ink.
+  constexpr Index n = 22, size = 28;
+  std::vector<std::uint8_t> bytes(n * size * size);
+  for (Index i = 0; i < n - 1; ++i)
+    for (Index y = 4; y < 24; ++y)
+      for (Index x = 3; x <= 3 + i; ++x) bytes[static_cast<std::size_t>((i * size + y) * size + x)] = 255;
+  const eigengrad::ByteImages images({n, size, size, 1}, bytes);
+  const auto factors = measure_factors(images);
+  REQUIRE(factors.size() == n);
+  CHECK_FALSE(factors[n - 1].has_value());
+  Eigen::ArrayXd widths(n - 1);
+  for (Index i = 0; i < n - 1; ++i) widths[i] = factors[static_cast<std::size_t>(i)]->stroke_width;
+  const double deviation = std::sqrt((widths - widths.mean()).square().mean());
+
+  const Attributes attributes(images, 2);
+  CHECK(attributes.count() == 2);
+  const Tensor values = attributes.of(images.slice(0, n));
+  REQUIRE(values.shape() == eigengrad::Shape{n, 2});
+  for (Index i = 0; i < n - 1; ++i) {
+    CHECK(values(i, 0) == 0);  // upright all of them
+    CHECK(values(i, 1) == doctest::Approx((widths[i] - widths.mean()) / (std::sqrt(3.0) * deviation)));
+  }
+  CHECK(values(n - 1, 1) == 0);
+  const Attributes of_narrow({{6, size, size, 1}, {bytes.begin(), bytes.begin() + 6 * size * size}}, 2);
+  CHECK(of_narrow.of(images.slice(17, 18))(0, 1) == 2);
+  CHECK(Attributes(images, 1).of(images.slice(3, 5)).shape() == eigengrad::Shape{2, 1});
+  CHECK(Attributes(images, 0).count() == 0);
+}
+
+/// Images of random strokes, as bytes and as what trainers take.
+struct SmallImages {
+  eigengrad::ByteImages bytes{{16, 8, 8, 1}, random_bytes()};
+  BasicTensor<double> real = as_double(bytes.slice(0, 16));
+
+  static std::vector<std::uint8_t> random_bytes() {
+    const auto random = Rng(3).uniform<double>({16 * 8 * 8}, 0, 256);
+    std::vector<std::uint8_t> bytes;
+    for (const double value : random.values()) bytes.push_back(static_cast<std::uint8_t>(value));
+    return bytes;
+  }
+  static BasicTensor<double> as_double(const Tensor& images) {
+    auto result = BasicTensor<double>::uninitialized(images.shape());
+    std::copy(images.values().begin(), images.values().end(), result.mutable_data());
+    return result;
+  }
+};
+
+TEST_CASE("the paper's step draws what it always drew; objectives on real images draw moves and train Q") {
   Settings paper = paper_settings(), beyond;
-  paper.batch = beyond.batch = 4;
+  paper.batch = beyond.batch = 16;
+  beyond.attributes = 0.5;
   const Architecture small{8, 1, {3, 4}, 6, 5};
   Trainer<double> one(paper, small), two(beyond, small);
-  const auto real = Rng(3).uniform<double>({4, 8, 8, 1}, 0, 1);
-  const StepFigures plain = one.step(real), moved = two.step(real);
+  const SmallImages images;
+  two.set_attributes({images.bytes, beyond.attribute_count()});
+  const StepFigures plain = one.step(images.real), asked = two.step(images.real);
   CHECK(plain.consistency == 0);
   CHECK(plain.equivariance == 0);
-  CHECK(moved.consistency >= -beyond.balance * std::log(10.0));
-  CHECK(moved.consistency < 0.1);
-  CHECK(moved.equivariance > 0);
+  CHECK(plain.attributes == 0);
+  CHECK(asked.consistency >= -beyond.balance * std::log(10.0));
+  CHECK(asked.consistency < 0.1);
+  CHECK(asked.equivariance > 0);
+  CHECK(asked.attributes > 0);
   CHECK(one.rng().state().block < two.rng().state().block);
   const auto left = named_parameters(one.networks().q), right = named_parameters(two.networks().q);
   for (std::size_t i = 0; i < left.size(); ++i)
     if (left[i].name() == "out.weight") CHECK((left[i].value().array() != right[i].value().array()).any());
 }
 
-TEST_CASE("without codes there is nothing to be consistent or to follow") {
+TEST_CASE("attributes alone: what Q reads off images comes near to what is measured") {
+  Settings settings = paper_settings();
+  settings.attributes = 1;
+  settings.categorical.clear();
+  settings.lambda_continuous = 0;
+  settings.learning_rate_d = settings.learning_rate_q = 1e-2;
+  settings.learning_rate_g = 0;
+  const Architecture small{8, 1, {3, 4}, 6, 5};
+  Trainer<double> trainer(settings, small);
+  const SmallImages images;
+  trainer.set_attributes({images.bytes, settings.attribute_count()});
+  const double before = trainer.step(images.real).attributes;
+  double after = before;
+  for (int i = 0; i < 200; ++i) after = trainer.step(images.real).attributes;
+  CHECK(after < before - 1);
+}
+
+TEST_CASE("without codes there is nothing to be consistent or to be measured") {
   Settings settings;
   settings.categorical.clear();
   settings.continuous = 0;
@@ -225,6 +318,9 @@ TEST_CASE("without codes there is nothing to be consistent or to follow") {
   const StepFigures figures = trainer.step(Rng(3).uniform<double>({4, 8, 8, 1}, 0, 1));
   CHECK(figures.consistency == 0);
   CHECK(figures.equivariance == 0);
+  CHECK(figures.attributes == 0);
+  settings.attributes = 1;
+  CHECK(settings.attribute_count() == 0);
   CHECK_FALSE(settings.uses_neighbours(0));
 }
 
@@ -237,6 +333,10 @@ TEST_CASE("schedules: what rises at the start of a run, what falls at its end") 
   CHECK(settings.categorical_factor(0.125) == 0.5);
   CHECK(settings.categorical_factor(0.25) == 1);
   CHECK(settings.categorical_factor(1) == 1);
+  settings.continuous_warm_up = 0.5;
+  CHECK(settings.continuous_factor(0) == 0);
+  CHECK(settings.continuous_factor(0.125) == 0.25);
+  CHECK(settings.continuous_factor(0.75) == 1);
   CHECK(settings.learning_rate_factor(0) == 1);
   CHECK(settings.learning_rate_factor(0.5) == 1);
   CHECK(settings.learning_rate_factor(0.75) == 0.5);
@@ -246,6 +346,7 @@ TEST_CASE("schedules: what rises at the start of a run, what falls at its end") 
   const Settings paper = paper_settings();
   for (const double done : {0.0, 0.3, 1.0}) {
     CHECK(paper.categorical_factor(done) == 1);
+    CHECK(paper.continuous_factor(done) == 1);
     CHECK(paper.learning_rate_factor(done) == 1);
     CHECK_FALSE(paper.uses_neighbours(done));
   }

@@ -1,6 +1,6 @@
 /// The product of two matrices, block by block. One operand is packed whole and shared by all threads, or,
 /// where it is small, packed by each for itself; the other is cut into tiles, one task each, which a task
-/// packs block by block just before use, or, where it meets few panels of the other one, reads where it lies.
+/// packs block by block just before use. What tiles can as well read where it lies is not packed.
 #pragma once
 
 #include <algorithm>
