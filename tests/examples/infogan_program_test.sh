@@ -100,9 +100,9 @@ before=$(md5sum <parts/checkpoint.safetensors)
   --loss saturating --trunk-trained-by discriminator --output codes >/dev/null
 "$program" train "${common[@]}" --iterations 2 --categorical 0 --continuous 0 --output plain >/dev/null
 
-# With the schedules of the usual setting, too, a run that was stopped somewhere continues bit for bit.
+# With the schedules of the usual setting, and with attributes, a run that was stopped somewhere continues bit for bit.
 make_digits few 200 50
-usual=(--data few --batch 16 --seed 5 --iterations 60)
+usual=(--data few --batch 16 --seed 5 --iterations 60 --attributes 0.5 --continuous-warm-up 0.5)
 "$program" train "${usual[@]}" --output usual >usual.log
 "$program" train "${usual[@]}" --output usual_parts >usual_parts.log &
 pid=$!
@@ -115,9 +115,8 @@ wait "$pid" || status=$?
 same_state usual usual_parts || fail "the resumed run of the usual setting differs"
 grep -q '"equivariance"' usual/metrics.jsonl || fail "the usual setting has no equivariance"
 "$program" train --data few --batch 16 --iterations 2 --categorical 0 --continuous 1 --output slant >/dev/null
-"$program" train --data few --batch 16 --iterations 2 --attributes 0.5 --equivariance 0 --output attributes >/dev/null
-grep -q '"attributes"' attributes/metrics.jsonl || fail "nothing was measured of the images"
-"$program" report --run attributes >/dev/null
+grep -q '"attributes"' usual/metrics.jsonl || fail "nothing was measured of the images"
+"$program" report --run usual >/dev/null
 refuses "--neighbours is -1" train --neighbours -1 --output x
 refuses "--warm-up is nan" train --warm-up nan --output x
 refuses "--continuous-warm-up is 1.5" train --continuous-warm-up 1.5 --output x

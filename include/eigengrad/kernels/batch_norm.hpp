@@ -6,7 +6,6 @@
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
-#include "eigengrad/kernels/elementwise.hpp"
 #include "eigengrad/kernels/simd.hpp"
 
 namespace eigengrad::kernels {

@@ -9,7 +9,6 @@
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
-#include "eigengrad/kernels/elementwise.hpp"
 #include "eigengrad/kernels/product_operand.hpp"
 #include "eigengrad/kernels/product_plan.hpp"
 
@@ -115,8 +114,8 @@ class BlockedProduct {
     const Panels a = small_panels_of(a_, buffer), b = small_panels_of(b_, buffer + a_.padded * k_);
     multiply(a, b, 0, cut_.extent, k_, c, bias, false, nullptr);
   }
-  /// Where it lies, if tiles can read it; a last panel with too few rows from a copy behind which there is
-  /// more to read, too few columns from one of all; packed otherwise.
+  /// Where the operand lies, if tiles can read it, but what its last panel would read behind it from a copy
+  /// in `buffer`: the last rows, or where columns lie side by side, all. Packed there otherwise.
   Panels small_panels_of(const ProductOperand<T>& operand, T* buffer) const {
     if (!readable(operand)) {
       operand.pack(kernels_, 0, operand.extent, 0, k_, 0, k_, buffer);
@@ -293,7 +292,7 @@ class BlockedProduct {
   const ProductOperand<T>&shared_, &cut_;
   double work_;
   ProductPlan plan_;
-  bool cut_in_place_ = false, shared_in_place_ = false;
+  bool cut_in_place_ = false, shared_in_place_ = false;  // read where they lie
 };
 
 }  // namespace eigengrad::kernels::detail

@@ -11,13 +11,6 @@ namespace detail {
 
 inline constexpr Index elementwise_block = 16 * 1024;
 
-/// Whether a new tensor of `size` values is written past the caches: from 32 MB on, where the caches would
-/// not hold it until it is read, and to read each of its lines before writing it costs a third of the time.
-template <class T>
-bool is_past_caches(Index size) {
-  return size * static_cast<Index>(sizeof(T)) >= Index{32} << 20;
-}
-
 /// Two operands broadcast to one shape, as few axes as their strides allow; axes of extent 1 are gone,
 /// neighbouring axes that both operands run through (or repeat) evenly are one. Innermost axis last, its
 /// strides 0 or 1.

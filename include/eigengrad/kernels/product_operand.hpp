@@ -133,8 +133,9 @@ class PackAhead {
         block_(block),
         panels_(panels) {}
 
-  /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k, like a ProductLookahead.
+  /// Whether there is anything to pack.
   bool is_needed() const { return block_ > 0; }
+  /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k, like a ProductLookahead.
   void plan(Index tiles, Index steps) {
     steps_ = steps;
     const Index line = 64 / static_cast<Index>(sizeof(T));  // values

@@ -76,4 +76,13 @@ decltype(auto) dispatch(F&& f) {
   return f(baseline::Isa{});
 }
 
+namespace detail {
+/// Whether a new tensor of `size` values is written past the caches: from 32 MB on, where the caches would
+/// not hold it until it is read, and to read each of its lines before writing it costs a third of the time.
+template <class T>
+bool is_past_caches(Index size) {
+  return size * static_cast<Index>(sizeof(T)) >= Index{32} << 20;
+}
+}  // namespace detail
+
 }  // namespace eigengrad::kernels
