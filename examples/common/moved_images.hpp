@@ -1,7 +1,6 @@
 /// Images under affine maps: slightly moved copies, at random.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -67,64 +66,20 @@ AffineMaps<T> random_maps(eigengrad::Index count, eigengrad::Index height, eigen
   return maps;
 }
 
-/// How many pixels to the right for each pixel down a vertical line leans in the copy.
-template <class T>
-T slant_change(const AffineMap<T>& map) {
-  return -map.xy / map.xx;
-}
-
-namespace detail {
-/// Images of the same shape, made one by one in several threads: make(i, image, where the new one goes).
-template <class T, class Make>
-eigengrad::BasicTensor<T> images_from(const eigengrad::BasicTensor<T>& images, double work_per_pixel,
-                                      const Make& make) {
-  using eigengrad::Index;
-  const Index n = images.shape()[0], pixels = images.shape()[1] * images.shape()[2];
-  auto result = eigengrad::BasicTensor<T>::uninitialized(images.shape());
-  T* const to = result.mutable_data();
-  eigengrad::parallel_for(n, static_cast<double>(images.size()) * work_per_pixel,
-                          [&](Index i) { make(i, images.data() + i * pixels, to + i * pixels); });
-  return result;
-}
-}  // namespace detail
-
-/// A copy of images [N, H, W, 1], each under its map.
-template <class T>
-eigengrad::BasicTensor<T> moved_images(const eigengrad::BasicTensor<T>& images, const AffineMaps<T>& maps) {
-  const eigengrad::Index height = images.shape()[1], width = images.shape()[2];
-  return detail::images_from(images, 20, [&](eigengrad::Index i, const T* from, T* to) {
-    warp(from, to, height, width, maps[static_cast<std::size_t>(i)]);
-  });
-}
-
 /// A copy of images [N, H, W, 1], each under a random map.
 template <class T>
 eigengrad::BasicTensor<T> moved_images(const eigengrad::BasicTensor<T>& images, const Moves& moves,
                                        eigengrad::Rng& rng) {
-  return moved_images(images,
-                      random_maps<T>(images.shape()[0], images.shape()[1], images.shape()[2], moves, rng));
-}
-
-/// A copy of images [N, H, W, 1] with thicker (amount > 0) or thinner (amount < 0) strokes: image i is
-/// |amounts[i]| of the way to the largest, or to the least, value of each pixel and its four neighbours.
-template <class T>
-eigengrad::BasicTensor<T> thickened_images(const eigengrad::BasicTensor<T>& images, const T* amounts) {
   using eigengrad::Index;
-  const Index height = images.shape()[1], width = images.shape()[2];
-  return detail::images_from(images, 10, [&](Index i, const T* from, T* to) {
-    const T way = std::abs(amounts[i]);
-    const auto extreme = [&](T a, T b) { return amounts[i] > 0 ? std::max(a, b) : std::min(a, b); };
-    for (Index y = 0; y < height; ++y)
-      for (Index x = 0; x < width; ++x) {
-        const T* const pixel = from + y * width + x;
-        T value = *pixel;
-        if (x > 0) value = extreme(value, pixel[-1]);
-        if (x + 1 < width) value = extreme(value, pixel[1]);
-        if (y > 0) value = extreme(value, pixel[-width]);
-        if (y + 1 < height) value = extreme(value, pixel[width]);
-        *to++ = *pixel + way * (value - *pixel);
-      }
+  const Index n = images.shape()[0], height = images.shape()[1], width = images.shape()[2];
+  const AffineMaps<T> maps = random_maps<T>(n, height, width, moves, rng);
+  auto moved = eigengrad::BasicTensor<T>::uninitialized(images.shape());
+  T* const to = moved.mutable_data();
+  eigengrad::parallel_for(n, static_cast<double>(images.size()) * 20, [&](Index i) {
+    const Index begin = i * height * width;
+    warp(images.data() + begin, to + begin, height, width, maps[static_cast<std::size_t>(i)]);
   });
+  return moved;
 }
 
 }  // namespace examples

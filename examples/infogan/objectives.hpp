@@ -11,15 +11,13 @@ namespace infogan {
 
 using examples::discriminator_objective;
 
-/// sum_l lambda_l E_{c,z}[log q(c_l|G(c, z))]: what the second and third problem share; q is factored over
-/// the codes. Their lambdas are multiplied by `categorical_factor` and `continuous_factor`.
-template <class T>
-BasicVar<T> lambda_log_q(const Codes& codes, const LogPosterior<T>& log_q, double categorical_factor = 1,
-                         double continuous_factor = 1) {
+/// sum_l w_l lambda_l E_{c,z}[log q(c_l|G(c, z))]: what the second and third problem share; q is factored
+/// over the codes. weight(l) is w_l, 1 in the note.
+template <class T, class Weight>
+BasicVar<T> lambda_log_q(const Codes& codes, const LogPosterior<T>& log_q, const Weight& weight) {
   BasicVar<T> total;
   const auto add_code = [&](std::size_t code, BasicVar<T> log_prob) {
-    const double factor = codes.is_categorical(code) ? categorical_factor : continuous_factor;
-    const BasicVar<T> term = factor * codes.lambda(code) * mean(log_prob);
+    const BasicVar<T> term = weight(code) * codes.lambda(code) * mean(log_prob);
     total = code == 0 ? term : total + term;
   };
   for (std::size_t code = 0; code < codes.categorical_count(); ++code)
@@ -27,6 +25,10 @@ BasicVar<T> lambda_log_q(const Codes& codes, const LogPosterior<T>& log_q, doubl
   for (Index j = 0; j < codes.continuous_count(); ++j)
     add_code(codes.categorical_count() + static_cast<std::size_t>(j), slice(log_q.continuous, -1, j, j + 1));
   return total;
+}
+template <class T>
+BasicVar<T> lambda_log_q(const Codes& codes, const LogPosterior<T>& log_q) {
+  return lambda_log_q(codes, log_q, [](std::size_t) { return 1.0; });
 }
 
 /// Second problem, min over G:   E_{c,z}[log(1 - D(G(c, z))) - lambda log q(c|G(c, z))]   (saturating, as the
@@ -56,18 +58,6 @@ BasicVar<T> consistency_objective(BasicVar<T> logits, BasicVar<T> moved_logits, 
   const BasicVar<T> same_class = sum(q * softmax(moved_logits), -1);
   const BasicVar<T> share = mean(q, 0);
   return balance * sum(share * log(share + 1e-8)) - mean(log(same_class + 1e-8));
-}
-
-/// Not in the note: what makes the mean mu_j of a continuous code follow a known change of the image,
-///
-///     E_x[sum_j (mu_j(x') - mu_j(x) - change_j)^2] / 2;
-///
-/// means and moved_means [N, codes], changes [N, C] for the first C of them.
-template <class T>
-BasicVar<T> equivariance_objective(BasicVar<T> means, BasicVar<T> moved_means, BasicVar<T> changes) {
-  const Index followed = changes.shape()[1];
-  const auto first = [followed](BasicVar<T> all) { return slice(all, -1, 0, followed); };
-  return mean(sum(square(first(moved_means) - first(means) - changes), -1)) / 2;
 }
 
 /// Not in the note: what makes the continuous codes of an image x, real or generated, mean what is measured

@@ -83,7 +83,7 @@ inline void add_curves(examples::HtmlReport& page, const Curves& curves, const C
              {curves.over_steps("D", [](const auto& line) { return line.at("loss_d"); }),
               curves.over_steps("G", [](const auto& line) { return line.at("loss_g"); })});
   std::vector<examples::Series> of_images;
-  for (const char* name : {"consistency", "equivariance", "attributes"})
+  for (const char* name : {"consistency", "attributes"})
     if (curves.has(name))
       of_images.push_back(curves.over_steps(name, [name](const auto& line) { return line.at(name); }));
   if (!of_images.empty()) page.chart("What images say of codes", "iteration", "objective", of_images);

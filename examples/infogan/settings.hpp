@@ -29,17 +29,16 @@ struct Settings {
   std::string noise_distribution = "normal";
   // The objectives.
   std::string loss = "non-saturating";
-  double lambda_categorical = 1;
-  double lambda_continuous = 0.1;
+  double lambda_categorical = 2;
+  double lambda_continuous = 0.3;
   double warm_up = 0.25;
-  double continuous_warm_up = 0;
+  double continuous_warm_up = 0.5;
   std::string trunk_trained_by = "both";
-  double consistency = 1;
+  double consistency = 3;
   double balance = 3;
   Index neighbours = 5;
   double neighbour_share = 0.5;
-  double equivariance = 1;
-  double attributes = 0;
+  double attributes = 0.2;
   // Optimisation.
   double learning_rate_d = 2e-4;
   double learning_rate_g = 1e-3;
@@ -60,9 +59,8 @@ struct Settings {
   }
   bool saturating() const { return loss == "saturating"; }
   bool trunk_learns_codes() const { return trunk_trained_by == "both"; }
-  /// Which of the objectives on moved copies of real images there are: they need a code of their kind.
+  /// Whether moved copies of real images are to have their class: for that there must be one.
   bool consistent() const { return consistency > 0 && !categorical.empty(); }
-  bool equivariant() const { return equivariance > 0 && continuous > 0; }
   /// How many continuous codes say what is measured of images: c2 the slant, c3 the stroke width.
   Index attribute_count() const { return attributes > 0 ? std::min<Index>(continuous, 2) : 0; }
 
@@ -79,7 +77,10 @@ struct Settings {
 /// The paper's setting: real images are for D alone, every weight and learning rate is constant.
 inline Settings paper_settings() {
   Settings settings;
-  settings.consistency = settings.equivariance = settings.warm_up = settings.decay = 0;
+  settings.lambda_categorical = 1;
+  settings.lambda_continuous = 0.1;
+  settings.consistency = settings.attributes = 0;
+  settings.warm_up = settings.continuous_warm_up = settings.decay = 0;
   settings.neighbours = 0;
   settings.epochs = 5;
   return settings;
@@ -111,10 +112,8 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
   visitor("neighbours", s.neighbours,
           "half of the moved copies are of one of so many nearest neighbours of the image");
   visitor("neighbour-share", s.neighbour_share, "share of the run, its start, with neighbours");
-  visitor("equivariance", s.equivariance,
-          "weight of c2 and c3 following the slant and the stroke width of moved copies");
   visitor("attributes", s.attributes,
-          "weight of c2 and c3 being the slant and the stroke width of each image");
+          "weight of c2 and c3 being read as the slant and the stroke width measured of images");
   visitor("learning-rate-d", s.learning_rate_d, "Adam's learning rate for trunk and discriminator");
   visitor("learning-rate-g", s.learning_rate_g, "Adam's learning rate for the generator");
   visitor("learning-rate-q", s.learning_rate_q, "Adam's learning rate for Q's head");
@@ -160,7 +159,6 @@ inline void validate(const Settings& s) {
   at_least_zero("lambda-continuous", s.lambda_continuous);
   at_least_zero("consistency", s.consistency);
   at_least_zero("balance", s.balance);
-  at_least_zero("equivariance", s.equivariance);
   at_least_zero("attributes", s.attributes);
   check(s.neighbours >= 0 && s.neighbours <= 1000, "--neighbours is ", s.neighbours,
         "; 0 to 1000 are possible");

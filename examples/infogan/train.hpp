@@ -136,7 +136,7 @@ class TrainingRun {
       const Index which = partners[i] * settings_.neighbours + trainer_.rng().below(settings_.neighbours);
       partners[i] = neighbours_[static_cast<std::size_t>(which)];
     }
-    return trainer_.step(real, data_.train.images.gather(partners), static_cast<Index>(themselves));
+    return trainer_.step(real, data_.train.images.gather(partners));
   }
 
   void record(const StepFigures& figures) {
@@ -151,10 +151,6 @@ class TrainingRun {
     if (settings_.consistent()) {
       json["consistency"] = figures.consistency;
       line.push_back({"consistency", figures.consistency});
-    }
-    if (settings_.equivariant()) {
-      json["equivariance"] = figures.equivariance;
-      line.push_back({"equivariance", figures.equivariance});
     }
     if (settings_.attribute_count() > 0) {
       json["attributes"] = figures.attributes;

@@ -17,12 +17,11 @@ namespace infogan {
 
 /// What one step reports.
 struct StepFigures {
-  double loss_d = 0;        ///< D's objective (first problem)
-  double loss_g = 0;        ///< the adversarial term of G's objective (second problem)
-  double consistency = 0;   ///< the consistency objective, at least -balance ln K
-  double equivariance = 0;  ///< the equivariance objective
-  double attributes = 0;    ///< the attribute objective, of real and of generated images together
-  double clamped = 0;       ///< share of q's log standard deviations held by the clamp, G step
+  double loss_d = 0;       ///< D's objective (first problem)
+  double loss_g = 0;       ///< the adversarial term of G's objective (second problem)
+  double consistency = 0;  ///< the consistency objective, at least -balance ln K
+  double attributes = 0;   ///< the attribute objective, of real and of generated images together
+  double clamped = 0;      ///< share of q's log standard deviations held by the clamp, G step
   std::vector<double, PoolAllocator<double>> information;  ///< L_I per code in nats, G step
 };
 
@@ -52,15 +51,15 @@ class Trainer {
 
   /// One step on a batch of real images: generate, improve D and Q on real and generated images, improve G
   /// against them, on the same generated batch. With consistency, the class of each real image is to be that
-  /// of a moved copy of its partner: of the first `themselves` the image itself, of the others a neighbour.
-  StepFigures step(const BasicTensor<T>& real) { return step(real, real, real.shape()[0]); }
-  StepFigures step(const BasicTensor<T>& real, const BasicTensor<T>& partners, Index themselves) {
+  /// of a moved copy of its partner: of the image itself, or of a neighbour.
+  StepFigures step(const BasicTensor<T>& real) { return step(real, real); }
+  StepFigures step(const BasicTensor<T>& real, const BasicTensor<T>& partners) {
     tape_.clear();  // where the last step threw
     discriminator_tape_.clear();
     const Latent<T> latent = codes_.sample<T>(real.shape()[0], rng_);
     const Var fake = networks_.generator(tape_.constant(latent.input), nn::BatchNormMode::update);
     StepFigures figures;
-    discriminator_step(real, fake, latent, partners, themselves, figures);
+    discriminator_step(real, fake, latent, partners, figures);
     generator_step(fake, latent, figures);
     return figures;
   }
@@ -91,55 +90,53 @@ class Trainer {
  private:
   using Var = BasicVar<T>;
 
-  /// Such that the slants of one digit's images (standard deviation 0.25) and their stroke widths (0.5 of the
-  /// way to the next pixel) have the codes' standard deviation, 1 / sqrt(3).
-  static constexpr double code_per_slant = 2.3, code_per_thickness = 1.2;
-  static constexpr double thickest = 0.5;
-
   AdamOptions adam_options(double learning_rate) const {
     return {.learning_rate = learning_rate, .beta1 = settings_.beta1, .beta2 = settings_.beta2};
+  }
+
+  /// Weight of a code's part of L_I beside its lambda.
+  double weight(std::size_t code) const {
+    return codes_.is_categorical(code) ? categorical_factor_ : continuous_factor_;
+  }
+  /// Whether q(code|x) is learnt from what is measured of images, not from what G was asked for.
+  bool is_measured(std::size_t code) const {
+    return !codes_.is_categorical(code) &&
+           static_cast<Index>(code - codes_.categorical_count()) < attributes_.count();
   }
 
   /// First and third problem in one backward pass: D, the trunk and Q's head. Real and generated images, and
   /// where the settings ask for them moved ones, go through the trunk together, each part with batch
   /// statistics of its own.
   void discriminator_step(const BasicTensor<T>& real, Var fake, const Latent<T>& latent,
-                          const BasicTensor<T>& partners, Index themselves, StepFigures& figures) {
+                          const BasicTensor<T>& partners, StepFigures& figures) {
     const Index n = real.shape()[0];
-    const bool moving = settings_.consistent() || settings_.equivariant();
+    const bool consistent = settings_.consistent();
     const auto part = [n](Var all, Index i) { return slice(all, 0, i * n, (i + 1) * n); };
     BasicTape<T>& tape = discriminator_tape_;
     BasicVarList<T> images = {tape.constant(real), tape.constant(fake.value())};
-    BasicTensor<T> changes;
-    if (moving) images.push_back(tape.constant(moved(partners, changes)));
+    if (consistent) images.push_back(tape.constant(examples::moved_images(partners, {}, rng_)));
     const Index parts = static_cast<Index>(images.size());
     const Var features = networks_.trunk(concatenate(images, 0), nn::BatchNormMode::update, parts);
-    const Var logits = networks_.discriminator(moving ? slice(features, 0, 0, 2 * n) : features);
+    const Var logits = networks_.discriminator(consistent ? slice(features, 0, 0, 2 * n) : features);
     Var objective = discriminator_objective(part(logits, 0), part(logits, 1));
     figures.loss_d = static_cast<double>(objective.item());
     if (codes_.count() > 0) {
       // Q's head sees the real images only where something is asked of them.
-      const Index first = moving || attributes_.count() > 0 ? 0 : 1;
+      const Index first = consistent || attributes_.count() > 0 ? 0 : 1;
       const Var seen = settings_.trunk_learns_codes() ? features : detach(features);
       const Var q = networks_.q(first == 0 ? seen : part(seen, 1), nn::BatchNormMode::update, parts - first);
       const auto log_q = log_posterior(codes_, first == 0 ? part(q, 1) : q, latent);
-      objective += code_objective(lambda_log_q(codes_, log_q, categorical_factor_, continuous_factor_));
+      objective += code_objective(lambda_log_q(
+          codes_, log_q, [&](std::size_t code) { return is_measured(code) ? 0.0 : weight(code); }));
       const auto add = [&](double weight, Var term, double& figure) {
         figure = static_cast<double>(term.item());
         objective += weight * term;
       };
-      if (settings_.consistent()) {
+      if (consistent) {
         const Var classes = codes_.logits(q, 0);
         add(settings_.consistency,
             consistency_objective(part(classes, 0), part(classes, 2), settings_.balance),
             figures.consistency);
-      }
-      if (settings_.equivariant()) {
-        const Var means = codes_.means(q);
-        const auto own = [&](Var all) { return slice(all, 0, 0, themselves); };
-        add(settings_.equivariance,
-            equivariance_objective(own(part(means, 0)), own(part(means, 2)), own(tape.constant(changes))),
-            figures.equivariance);
       }
       if (attributes_.count() > 0)
         add(settings_.attributes * continuous_factor_,
@@ -154,25 +151,6 @@ class Trainer {
     adam_q_.step(all.subspan(adam_d_.parameters().size()));
   }
 
-  /// Copies of the images, moved at random and, with equivariance, with other stroke widths; `changes` [N, 1
-  /// or 2] is by how much c2 shall follow the slant, and c3 the stroke width.
-  BasicTensor<T> moved(const BasicTensor<T>& images, BasicTensor<T>& changes) {
-    const Shape& shape = images.shape();
-    const auto maps = examples::random_maps<T>(shape[0], shape[1], shape[2], {}, rng_);
-    BasicTensor<T> copies = examples::moved_images(images, maps);
-    if (!settings_.equivariant()) return copies;
-    const BasicTensor<T> thickness = rng_.uniform<T>({shape[0]}, -thickest, thickest);
-    copies = examples::thickened_images(copies, thickness.data());
-    const Index followed = std::min<Index>(settings_.continuous, 2);
-    changes = BasicTensor<T>::uninitialized({shape[0], followed});
-    T* to = changes.mutable_data();
-    for (Index i = 0; i < shape[0]; ++i) {
-      *to++ = static_cast<T>(code_per_slant) * slant_change(maps[static_cast<std::size_t>(i)]);
-      if (followed == 2) *to++ = static_cast<T>(code_per_thickness) * thickness.data()[i];
-    }
-    return copies;
-  }
-
   /// Second problem: G alone; D and Q are not among the targets, so their weight gradients are never
   /// computed.
   void generator_step(Var fake, const Latent<T>& latent, StepFigures& figures) {
@@ -181,7 +159,7 @@ class Trainer {
     Var weighted = tape_.constant(BasicTensor<T>::scalar(0));
     if (codes_.count() > 0) {
       const auto log_q = log_posterior(codes_, networks_.q(features, nn::BatchNormMode::batch), latent);
-      weighted = lambda_log_q(codes_, log_q, categorical_factor_, continuous_factor_);
+      weighted = lambda_log_q(codes_, log_q, [&](std::size_t code) { return weight(code); });
       figures.information = information(codes_, log_q);
       figures.clamped = log_q.clamped;
     }

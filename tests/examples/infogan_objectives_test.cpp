@@ -51,22 +51,6 @@ TEST_CASE("consistency: as a loop over images and classes says, and with its gra
   CHECK(gradcheck(objective, a, b));
 }
 
-TEST_CASE("equivariance: half the squared distance from the known change, of the codes that follow one") {
-  const auto before = Rng(1).normal<double>({4, 3}), after = Rng(2).normal<double>({4, 3});
-  const auto changes = Rng(3).normal<double>({4, 2});
-  double expected = 0;
-  for (Index i = 0; i < 4; ++i)
-    for (Index j = 0; j < 2; ++j) expected += std::pow(after(i, j) - before(i, j) - changes(i, j), 2) / 2 / 4;
-  BasicTape<double> tape;
-  const auto target = tape.constant(changes);
-  CHECK(equivariance_objective(tape.constant(before), tape.constant(after), target).item() ==
-        doctest::Approx(expected));
-  const auto objective = [&](BasicVar<double> x, BasicVar<double> y) {
-    return equivariance_objective(x, y, x.tape().constant(changes));
-  };
-  CHECK(gradcheck(objective, before, after));
-}
-
 TEST_CASE("attributes: minus the Gaussian log-likelihood of what is measured, of the codes that have one") {
   Settings settings;
   settings.categorical = {3};

@@ -102,7 +102,7 @@ before=$(md5sum <parts/checkpoint.safetensors)
 
 # With the schedules of the usual setting, and with attributes, a run that was stopped somewhere continues bit for bit.
 make_digits few 200 50
-usual=(--data few --batch 16 --seed 5 --iterations 60 --attributes 0.5 --continuous-warm-up 0.5)
+usual=(--data few --batch 16 --seed 5 --iterations 60)
 "$program" train "${usual[@]}" --output usual >usual.log
 "$program" train "${usual[@]}" --output usual_parts >usual_parts.log &
 pid=$!
@@ -113,7 +113,6 @@ wait "$pid" || status=$?
 [ "$status" -eq 130 ] || fail "stopping the usual setting gave exit status $status, not 130"
 "$program" train --output usual_parts --resume --threads 1 >>usual_parts.log
 same_state usual usual_parts || fail "the resumed run of the usual setting differs"
-grep -q '"equivariance"' usual/metrics.jsonl || fail "the usual setting has no equivariance"
 "$program" train --data few --batch 16 --iterations 2 --categorical 0 --continuous 1 --output slant >/dev/null
 grep -q '"attributes"' usual/metrics.jsonl || fail "nothing was measured of the images"
 "$program" report --run usual >/dev/null
@@ -122,11 +121,10 @@ refuses "--warm-up is nan" train --warm-up nan --output x
 refuses "--continuous-warm-up is 1.5" train --continuous-warm-up 1.5 --output x
 refuses "--neighbour-share is -0.1" train --neighbour-share -0.1 --output x
 refuses "--balance is -1" train --balance -1 --output x
-refuses "--equivariance is inf" train --equivariance inf --output x
 refuses "--attributes is -1" train --attributes -1 --output x
 refuses "--decay is 2" train --decay 2 --output x
 refuses "199 is the most" train --data few --batch 16 --neighbours 200 --iterations 1 --output few_x
-refuses " is 0.0, but the run was started with" train --paper --output usual --resume
+refuses "--lambda-categorical is 1.0, but the run was started with" train --paper --output usual --resume
 "$program" train --paper --neighbour-share 0.25 --data few --batch 16 --iterations 1 --output paper >/dev/null
 "$program" sample --run paper >/dev/null
 grep -aq '\\"neighbour-share\\":0.25' paper/checkpoint.safetensors || fail "--paper overrode what was given"

@@ -1,7 +1,6 @@
 // Moved copies of images: what each move does, and that the seed decides.
 #include <doctest/doctest.h>
 
-#include "common/image_factors.hpp"
 #include "common/moved_images.hpp"
 
 using namespace eigengrad;
@@ -85,54 +84,6 @@ TEST_CASE("moved images: a shear moves rows against each other") {
     farthest = std::max(farthest, std::abs(top));
   }
   CHECK(farthest > 1);
-}
-
-TEST_CASE("moved images: the slant of a vertical line changes by what the map says") {
-  Tensor line = Tensor::zeros({1, 41, 41, 1});
-  for (Index y = 10; y <= 30; ++y) line.mutable_at(0, y, 20, 0) = 1;
-  Rng rng(5);
-  double steepest = 0;
-  for (int i = 0; i < 50; ++i) {
-    const auto maps = examples::random_maps<float>(1, 41, 41, {}, rng);
-    const Tensor moved = moved_images(line, maps);
-    const auto factors = examples::measure_factors(moved.data(), 41, 41);
-    REQUIRE(factors.has_value());
-    CHECK(std::abs(factors->slant - slant_change(maps[0])) < 0.02);
-    steepest = std::max(steepest, std::abs(factors->slant));
-  }
-  CHECK(steepest > 0.2);
-}
-
-TEST_CASE("thickened images: on the way to the largest or least of a pixel and its four neighbours") {
-  const Tensor images = Rng(2).uniform<float>({3, 6, 5, 1}, 0, 1);
-  const float amounts[3] = {0.5F, -0.25F, 0};
-  const Tensor thick = examples::thickened_images(images, amounts);
-  for (Index i = 0; i < 3; ++i)
-    for (Index y = 0; y < 6; ++y)
-      for (Index x = 0; x < 5; ++x) {
-        float most = images(i, y, x, 0), least = most;
-        for (const auto& [v, u] : {std::pair<Index, Index>{y - 1, x}, {y + 1, x}, {y, x - 1}, {y, x + 1}}) {
-          if (v < 0 || v >= 6 || u < 0 || u >= 5) continue;
-          most = std::max(most, images(i, v, u, 0));
-          least = std::min(least, images(i, v, u, 0));
-        }
-        const float here = images(i, y, x, 0);
-        const float expected = i == 0   ? here + 0.5F * (most - here)
-                               : i == 1 ? here + 0.25F * (least - here)
-                                        : here;
-        CHECK(thick(i, y, x, 0) == doctest::Approx(expected));
-      }
-}
-
-TEST_CASE("thickened images: strokes do get thicker and thinner") {
-  Tensor bar = Tensor::zeros({1, 28, 28, 1});
-  for (Index y = 4; y < 24; ++y)
-    for (Index x = 12; x < 15; ++x) bar.mutable_at(0, y, x, 0) = 1;
-  const auto width = [&](float amount) {
-    return examples::measure_factors(examples::thickened_images(bar, &amount).data(), 28, 28)->stroke_width;
-  };
-  CHECK(width(0.4F) > width(0) + 0.5);
-  CHECK(width(-0.4F) < width(0) - 0.5);
 }
 
 TEST_CASE("moved images: the seed decides, the number of threads does not; float and double agree") {
