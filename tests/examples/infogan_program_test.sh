@@ -124,7 +124,7 @@ refuses "--balance is -1" train --balance -1 --output x
 refuses "--attributes is -1" train --attributes -1 --output x
 refuses "--decay is 2" train --decay 2 --output x
 refuses "199 is the most" train --data few --batch 16 --neighbours 200 --iterations 1 --output few_x
-refuses "--lambda-categorical is 1.0, but the run was started with" train --paper --output usual --resume
+refuses "--attributes is 0.0, but the run was started with" train --paper --output usual --resume
 "$program" train --paper --neighbour-share 0.25 --data few --batch 16 --iterations 1 --output paper >/dev/null
 "$program" sample --run paper >/dev/null
 grep -aq '\\"neighbour-share\\":0.25' paper/checkpoint.safetensors || fail "--paper overrode what was given"
