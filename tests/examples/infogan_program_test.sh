@@ -139,7 +139,7 @@ grep -q "^2 seeds of few" first.log || fail "no summary of two seeds: $(cat firs
 "$program" "${study[@]}" --seeds 0,2 >second.log || true
 diff <(sed -n '/^2 seeds/,$p' first.log) <(sed -n '/^2 seeds/,$p' second.log) >/dev/null || fail "a finished study changed"
 ! grep -q "fresh samples" second.log || fail "a finished seed was judged again"
-refuses "was trained with other settings" "${study[@]}" --seeds 0 --lambda-categorical 2
+refuses "was trained with other settings" "${study[@]}" --seeds 0 --lambda-categorical 3
 refuses "seed" "${study[@]}" --seed 3
 for seeds in "" 3..1 0..5000 1,1 a 1..2..3 -1; do refuses "--seeds" "${study[@]}" --seeds "$seeds"; done
 [ ! -e x ] || fail "a refused run left a folder behind"
