@@ -12,7 +12,7 @@ namespace infogan {
 
 using examples::checkpoint_name;
 
-/// Settings as JSON, and back; throws, naming the setting, where one is missing or of another type.
+/// Settings as JSON, and back; throws, naming the setting, where one is missing, unknown or of another type.
 inline nlohmann::json to_json(const Settings& settings) {
   nlohmann::json json = nlohmann::json::object();
   visit_settings(settings, [&](const char* name, const auto& field, const char*) { json[name] = field; });
@@ -20,9 +20,13 @@ inline nlohmann::json to_json(const Settings& settings) {
 }
 inline Settings settings_from_json(const nlohmann::json& json) {
   Settings settings;
+  constexpr const char* other_version =
+      ": this is a run of another version of the program; name another --output or --run";
+  const nlohmann::json known = to_json(settings);
+  for (const auto& item : json.items())
+    check(known.contains(item.key()), "setting '", item.key(), "' is unknown", other_version);
   visit_settings(settings, [&](const char* name, auto& field, const char*) {
-    check(json.contains(name), "setting '", name,
-          "' is missing: this is a run of another version of the program; name another --output or --run");
+    check(json.contains(name), "setting '", name, "' is missing", other_version);
     try {
       json.at(name).get_to(field);
     } catch (const nlohmann::json::exception& error) {

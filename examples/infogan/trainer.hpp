@@ -94,8 +94,8 @@ class Trainer {
     return {.learning_rate = learning_rate, .beta1 = settings_.beta1, .beta2 = settings_.beta2};
   }
 
-  /// Weight of a code's part of L_I beside its lambda.
-  double weight(std::size_t code) const {
+  /// Weight of a code's part of L_I beside its lambda, now.
+  double schedule_factor(std::size_t code) const {
     return codes_.is_categorical(code) ? categorical_factor_ : continuous_factor_;
   }
   /// Whether q(code|x) is learnt from what is measured of images, not from what G was asked for.
@@ -127,7 +127,7 @@ class Trainer {
       const Var q = networks_.q(first == 0 ? seen : part(seen, 1), nn::BatchNormMode::update, parts - first);
       const auto log_q = log_posterior(codes_, first == 0 ? part(q, 1) : q, latent);
       objective += code_objective(lambda_log_q(
-          codes_, log_q, [&](std::size_t code) { return is_measured(code) ? 0.0 : weight(code); }));
+          codes_, log_q, [&](std::size_t code) { return is_measured(code) ? 0.0 : schedule_factor(code); }));
       const auto add = [&](double weight, Var term, double& figure) {
         figure = static_cast<double>(term.item());
         objective += weight * term;
@@ -159,7 +159,7 @@ class Trainer {
     Var weighted = tape_.constant(BasicTensor<T>::scalar(0));
     if (codes_.count() > 0) {
       const auto log_q = log_posterior(codes_, networks_.q(features, nn::BatchNormMode::batch), latent);
-      weighted = lambda_log_q(codes_, log_q, [&](std::size_t code) { return weight(code); });
+      weighted = lambda_log_q(codes_, log_q, [&](std::size_t code) { return schedule_factor(code); });
       figures.information = information(codes_, log_q);
       figures.clamped = log_q.clamped;
     }

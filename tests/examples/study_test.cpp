@@ -68,3 +68,16 @@ TEST_CASE("study: mean, spread, worst and best, and what is asked of MNIST alone
   settings.data = "synthetic";
   for (const StudyFigure& found : study_figures(seeds, settings)) CHECK(std::isnan(found.mean_goal));
 }
+
+TEST_CASE("settings of another version of the program are refused, by name") {
+  const nlohmann::json whole = to_json(Settings{});
+  CHECK(to_json(settings_from_json(whole)) == whole);
+  auto old = whole;
+  old["equivariance"] = 1.0;
+  CHECK_THROWS_WITH_AS(settings_from_json(old), doctest::Contains("'equivariance' is unknown"), Error);
+  old = whole;
+  old.erase("attributes");
+  CHECK_THROWS_WITH_AS(settings_from_json(old), doctest::Contains("'attributes' is missing"), Error);
+  old["attributes"] = "many";
+  CHECK_THROWS_WITH_AS(settings_from_json(old), doctest::Contains("setting 'attributes'"), Error);
+}
