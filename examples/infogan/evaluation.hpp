@@ -20,6 +20,16 @@ namespace infogan {
 inline constexpr Index evaluation_batch = 125;  // about as many as are trained on at a time
 inline constexpr Index evaluation_samples = 10'000;
 
+/// The data set of that name; throws where its images are not of the size that the networks are made for.
+inline examples::DataSets load_images(const std::string& name, const std::string& data_folder) {
+  examples::DataSets data = examples::load_data_set(name, data_folder);
+  constexpr Index size = Architecture{}.image_size;
+  for (const ByteImages* images : {&data.train.images, &data.test.images})
+    check(images->shape()[1] == size && images->shape()[2] == size, "data set: ", name,
+          ": the networks are for images of 28x28 pixels, these are ", images->shape());
+  return data;
+}
+
 /// On fresh samples (c, z): L_I per code, and per continuous code the correlation with two factors of the
 /// image.
 struct GeneratedFigures {

@@ -103,7 +103,7 @@ inline int evaluate_run(const RunOptions& options) {
   LoadedRun run(options);
   const std::string& data_folder =
       options.data_folder.empty() ? run.settings().data_folder : options.data_folder;
-  const examples::DataSets data = examples::load_data_set(run.settings().data, data_folder);
+  const examples::DataSets data = load_images(run.settings().data, data_folder);
   const Evaluation evaluation = evaluate(run.networks(), run.codes(), data.test, run.settings().seed + 1);
   print(evaluation, run.codes());
   const std::string path = options.folder + "/" + evaluation_name;

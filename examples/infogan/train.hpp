@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "common/data_set.hpp"
 #include "common/metrics_log.hpp"
 #include "common/nearest_neighbours.hpp"
 #include "common/progress.hpp"
@@ -53,7 +52,7 @@ class TrainingRun {
  public:
   TrainingRun(const Settings& settings, const Checkpoint* resumed)
       : settings_(settings),
-        data_(examples::load_data_set(settings.data, settings.data_folder)),
+        data_(load_images(settings.data, settings.data_folder)),
         cursor_(data_.train.images.count(), settings.batch, settings.seed),
         iteration_(resumed != nullptr ? resumed->iteration() : 0),
         last_iteration_(settings.iterations > 0 ? settings.iterations

@@ -123,6 +123,9 @@ refuses "--neighbour-share is -0.1" train --neighbour-share -0.1 --output x
 refuses "--balance is -1" train --balance -1 --output x
 refuses "--attributes is -1" train --attributes -1 --output x
 refuses "--decay is 2" train --decay 2 --output x
+cp -r few wide
+printf '\0\0\0\16\0\0\0\70' | dd of=wide/train-images-idx3-ubyte bs=1 seek=8 conv=notrunc status=none  # 14 x 56
+refuses "images of 28x28 pixels, these are [200, 14, 56, 1]" train --data wide --batch 16 --output x
 refuses "199 is the most" train --data few --batch 16 --neighbours 200 --iterations 1 --output few_x
 refuses "--attributes is 0.0, but the run was started with" train --paper --output usual --resume
 "$program" train --paper --neighbour-share 0.25 --data few --batch 16 --iterations 1 --output paper >/dev/null
