@@ -21,8 +21,8 @@ Var64 product_off_by(Var64 a, Var64 b, double wrong, Index element) {
                 }));
 }
 
-const Tensor64 a({3, 4}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
-const Tensor64 b({3, 4}, {2, 1, 2, 1, 3, 1, 2, 3, 1, 2, 3, 1});
+const Tensor64 matrix_a({3, 4}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+const Tensor64 matrix_b({3, 4}, {2, 1, 2, 1, 3, 1, 2, 3, 1, 2, 3, 1});
 
 bool contains(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;
@@ -32,24 +32,24 @@ bool contains(const std::string& text, const char* part) {
 
 TEST_CASE("gradcheck passes what is right, with an error far below the tolerance") {
   const auto f = [](Var64 x, Var64 y) { return product_off_by(x, y, 1, -1); };
-  const GradcheckResult result = gradcheck(f, a, b);
+  const GradcheckResult result = gradcheck(f, matrix_a, matrix_b);
   CHECK(result);
   CHECK(result.largest_error < 1e-8);
-  CHECK(gradcheck_second_order(f, a, b));
+  CHECK(gradcheck_second_order(f, matrix_a, matrix_b));
 }
 
 TEST_CASE(
     "a gradient that is wrong by 0.1 % fails, and the message names operation, input, expected and got") {
   const GradcheckResult all =
-      gradcheck([](Var64 x, Var64 y) { return product_off_by(x, y, 1.001, -1); }, a, b);
+      gradcheck([](Var64 x, Var64 y) { return product_off_by(x, y, 1.001, -1); }, matrix_a, matrix_b);
   CHECK_FALSE(all);
   CHECK(contains(all.message, "gradient of product, input 1 of shape [3, 4], element "));
   CHECK(contains(all.message, "expected "));
   CHECK(contains(all.message, "got "));
-  const GradcheckResult one =
-      gradcheck([](Var64 x, Var64 y) { return product_off_by(x, y, 1.001, 6); }, a, b);
-  CHECK_FALSE(one);
-  CHECK(contains(one.message, "element 6"));
+  const GradcheckResult result =
+      gradcheck([](Var64 x, Var64 y) { return product_off_by(x, y, 1.001, 6); }, matrix_a, matrix_b);
+  CHECK_FALSE(result);
+  CHECK(contains(result.message, "element 6"));
 }
 
 TEST_CASE("a second derivative that is missing or wrong by 0.1 % fails") {
@@ -57,14 +57,14 @@ TEST_CASE("a second derivative that is missing or wrong by 0.1 % fails") {
     return record("square", kernels::binary("square", kernels::op::Multiply{}, x.value(), x.value()),
                   pullback(x, [x](Var64 dy) { return dy * dy.tape().constant(x.value()) * 2.0; }));
   };
-  CHECK(gradcheck(missing, a));
-  CHECK_FALSE(gradcheck_second_order(missing, a));
+  CHECK(gradcheck(missing, matrix_a));
+  CHECK_FALSE(gradcheck_second_order(missing, matrix_a));
   const auto wrong = [](Var64 x) {  // y = x^2; dx = 2 dy x, whose own pullback to x is off
     return record("square", kernels::binary("square", kernels::op::Multiply{}, x.value(), x.value()),
                   pullback(x, [x](Var64 dy) { return 2.0 * product_off_by(dy, x, 1.001, -1); }));
   };
-  CHECK(gradcheck(wrong, a));
-  CHECK_FALSE(gradcheck_second_order(wrong, a));
+  CHECK(gradcheck(wrong, matrix_a));
+  CHECK_FALSE(gradcheck_second_order(wrong, matrix_a));
 }
 
 TEST_CASE("gradient and gradient_graph that disagree fail") {
@@ -72,7 +72,7 @@ TEST_CASE("gradient and gradient_graph that disagree fail") {
     return record("two-faced", x.value(),
                   pullback(x, [](Var64 dy) { return dy.tape().is_recording() ? dy : dy * 1.001; }));
   };
-  const GradcheckResult result = gradcheck_second_order(f, a);
+  const GradcheckResult result = gradcheck_second_order(f, matrix_a);
   CHECK_FALSE(result);
   CHECK(contains(result.message, "gradient and gradient_graph of two-faced disagree for input 0"));
 }
@@ -82,6 +82,6 @@ TEST_CASE("NaN and a missing gradient fail") {
     return record("nan", x.value(),
                   pullback(x, [](Var64 dy) { return dy * std::numeric_limits<double>::quiet_NaN(); }));
   };
-  CHECK_FALSE(gradcheck(nan, a));
-  CHECK_FALSE(gradcheck([](Var64 x) { return detach(x) * 2.0 + x * 0.0; }, a));
+  CHECK_FALSE(gradcheck(nan, matrix_a));
+  CHECK_FALSE(gradcheck([](Var64 x) { return detach(x) * 2.0 + x * 0.0; }, matrix_a));
 }

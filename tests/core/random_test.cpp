@@ -6,15 +6,12 @@
 #include <cstring>
 #include <set>
 
+#include "support.hpp"
+
 using namespace eigengrad;
+using support::same_bits;
 
 namespace {
-
-template <class T>
-bool same_bits(const BasicTensor<T>& a, const BasicTensor<T>& b) {
-  return a.shape() == b.shape() &&
-         (a.size() == 0 || std::memcmp(a.data(), b.data(), a.values().size_bytes()) == 0);
-}
 
 struct Moments {
   double mean = 0, variance = 0, skewness = 0, kurtosis = 0, lag_one = 0;

@@ -5,7 +5,7 @@
 #include "bound/estimator.hpp"
 #include "bound/gaussian_channel.hpp"
 
-using namespace bound;
+namespace bound {
 
 TEST_CASE("bound: information and entropies of the Gaussian channel agree with its samples") {
   const GaussianChannel channel{0.8, 3};
@@ -75,3 +75,5 @@ TEST_CASE("bound: the gradient estimator is unbiased, and a missing 1/N would be
   CHECK(std::abs(experiment.scale() - 1) < 0.2);
   CHECK(experiment.expected_error() < 0.1);
 }
+
+}  // namespace bound

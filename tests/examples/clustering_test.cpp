@@ -6,7 +6,7 @@
 #include <random>
 #include <set>
 
-using namespace examples;
+namespace examples {
 
 namespace {
 
@@ -173,3 +173,5 @@ TEST_CASE("clustering errors") {
   CHECK_THROWS_WITH_AS(score_clustering(Labels{0, -1}, Labels{0, 0}),
                        "clustering: clusters and labels must not be negative", eigengrad::Error);
 }
+
+}  // namespace examples

@@ -3,7 +3,7 @@
 
 #include "comparison/experiment.hpp"
 
-using namespace comparison;
+namespace comparison {
 
 TEST_CASE("comparison: densities integrate to one, samples have their moments") {
   for (const Pair& pair : pairs()) {
@@ -82,3 +82,5 @@ TEST_CASE("comparison: samples without overlap have no maximum") {
                        "more points are needed",
                        Error);
 }
+
+}  // namespace comparison

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "common/image_factors.hpp"
 #include "io/temporary_folder.hpp"
 
 using namespace eigengrad;
@@ -19,18 +20,6 @@ Tensor all(const ByteImages& images) {
 bool same_images(const ByteImages& x, const ByteImages& y) {
   const Tensor a = all(x), b = all(y);
   return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), a.values().size_bytes()) == 0;
-}
-
-double correlation(const std::vector<double>& x, const std::vector<double>& y) {
-  double mean_x = 0, mean_y = 0, xx = 0, yy = 0, xy = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) mean_x += x[i], mean_y += y[i];
-  mean_x /= static_cast<double>(x.size()), mean_y /= static_cast<double>(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xx += (x[i] - mean_x) * (x[i] - mean_x);
-    yy += (y[i] - mean_y) * (y[i] - mean_y);
-    xy += (x[i] - mean_x) * (y[i] - mean_y);
-  }
-  return xy / std::sqrt(xx * yy);
 }
 
 /// Ink of an image and its shear: -(covariance of x and y) / (variance of y), with y down.
@@ -71,7 +60,7 @@ void put_data_set(const TemporaryFolder& folder, const std::string& test_part, c
 }  // namespace
 
 TEST_CASE("synthetic_digits: same numbers for the same seed and any number of threads") {
-  detail::BufferPool::instance().set_poison(true);
+  eigengrad::detail::BufferPool::instance().set_poison(true);
   const int threads_before = thread_count();
   const auto first = examples::synthetic_digits(301, 7);
   REQUIRE(first.images.shape() == Shape{301, 28, 28, 1});
@@ -89,7 +78,7 @@ TEST_CASE("synthetic_digits: same numbers for the same seed and any number of th
   CHECK(examples::synthetic_digits(0, 1).images.shape() == Shape{0, 28, 28, 1});
   CHECK_THROWS_AS(examples::synthetic_digits(-1, 1), Error);
   set_thread_count(threads_before);
-  detail::BufferPool::instance().set_poison(false);
+  eigengrad::detail::BufferPool::instance().set_poison(false);
 }
 
 TEST_CASE("synthetic_digits: the factors told are the ones drawn") {
@@ -105,8 +94,8 @@ TEST_CASE("synthetic_digits: the factors told are the ones drawn") {
     }
     INFO("digit ", digit);
     CHECK(slants.size() > 300);
-    CHECK(correlation(slants, shears) > 0.9);
-    CHECK(correlation(widths, inks) > 0.9);
+    CHECK(examples::correlation(slants, shears) > 0.9);
+    CHECK(examples::correlation(widths, inks) > 0.9);
   }
   for (float slant : digits.slants) REQUIRE((slant >= -0.4f && slant <= 0.5f));
   for (float width : digits.widths) REQUIRE((width >= 1.5f && width <= 4.0f));

@@ -6,7 +6,7 @@
 #include "common/figures.hpp"
 #include "common/log_mean.hpp"
 
-using namespace examples;
+namespace examples {
 
 TEST_CASE("figures: a mean and its standard error") {
   const MeanFigure figure = mean_figure({1, 2, 3, 6});
@@ -32,3 +32,5 @@ TEST_CASE("figures: a mean of logarithms and the logarithm of a mean, of weights
   CHECK(mean.mean_of_logs() == doctest::Approx(-1000));
   CHECK(mean.log_of_mean() == doctest::Approx(-1000 + std::log((1 + std::exp(1) + std::exp(-1)) / 3)));
 }
+
+}  // namespace examples

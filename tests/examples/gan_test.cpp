@@ -5,7 +5,7 @@
 #include "gan/scores.hpp"
 #include "gan/train.hpp"
 
-using namespace gan;
+namespace gan {
 
 TEST_CASE("gan: a Parzen window is the mean of Gaussians") {
   Rng rng(1);
@@ -101,3 +101,5 @@ TEST_CASE("gan: a classifier learns to name drawn digits, and is sure of them") 
       classify(classifier, kernels::broadcast_to(data.images.slice(0, 1), {500, 28, 28, 1}));
   CHECK(one.score == doctest::Approx(1));  // always the same image: one class
 }
+
+}  // namespace gan

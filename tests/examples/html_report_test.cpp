@@ -2,18 +2,14 @@
 
 #include <doctest/doctest.h>
 
-using namespace examples;
+#include "examples/occurrences.hpp"
+
+namespace examples {
 
 namespace {
 
 std::string encoded(const std::string& text) {
   return base64(std::as_bytes(std::span(text)));
-}
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t i = text.find(part); i != std::string::npos; i = text.find(part, i + 1)) ++found;
-  return found;
 }
 
 /// Whether every opening tag is closed in order; the names of elements without content are left out.
@@ -63,7 +59,7 @@ TEST_CASE("every text of a page is escaped") {
   page.chart(evil, evil, evil, {{evil, {1, 2}, {1, 2}}});
   const std::string html = page.html();
   CHECK(html.find("<script") == std::string::npos);
-  CHECK(count(html, "&lt;script&gt;&quot;&amp;&#39;") == 2 + 1 + 1 + 2 + 2 + 2 + 5);  // in this order
+  CHECK(occurrences(html, "&lt;script&gt;&quot;&amp;&#39;") == 2 + 1 + 1 + 2 + 2 + 2 + 5);  // in this order
   CHECK(balanced(html));
   CHECK_FALSE(balanced("<p><b></p></b>"));
 }
@@ -95,6 +91,8 @@ TEST_CASE("a matrix is coloured by the share of the row; empty rows and large co
   const std::string html = page.html();
   CHECK(html.find("0.637)\">300000</td>") != std::string::npos);
   CHECK(html.find("0.212)\">100000</td>") != std::string::npos);
-  CHECK(count(html, ",0)\">0</td>") == 2);
+  CHECK(occurrences(html, ",0)\">0</td>") == 2);
   CHECK_THROWS_AS(page.matrix({"c0"}, {"0"}, {{1}, {2}}), eigengrad::Error);
 }
+
+}  // namespace examples

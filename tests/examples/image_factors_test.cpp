@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-using namespace examples;
+namespace examples {
 
 namespace {
 
@@ -148,3 +148,5 @@ TEST_CASE(
   CHECK(examples::exact_code_correlation(skewed, classes) < 0.8);
   CHECK_THROWS_AS(examples::exact_code_correlation(even, {}), eigengrad::Error);
 }
+
+}  // namespace examples

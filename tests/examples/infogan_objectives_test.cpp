@@ -11,7 +11,7 @@
 #include "infogan/attributes.hpp"
 #include "infogan/settings.hpp"
 
-using namespace infogan;
+namespace infogan {
 
 TEST_CASE("consistency: -ln K where every q is certain, copies agree and classes are equally frequent") {
   BasicTape<double> tape;
@@ -131,3 +131,5 @@ TEST_CASE("schedules: what rises at the start of a run, what falls at its end") 
     CHECK_FALSE(paper.uses_neighbours(done));
   }
 }
+
+}  // namespace infogan

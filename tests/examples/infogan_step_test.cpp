@@ -7,7 +7,7 @@
 #include "eigengrad/io/safetensors.hpp"
 #include "infogan/trainer.hpp"
 
-using namespace infogan;
+namespace infogan {
 
 namespace {
 
@@ -229,3 +229,5 @@ TEST_CASE("without codes there is nothing to be consistent or to be measured") {
   CHECK(settings.attribute_count() == 0);
   CHECK_FALSE(settings.uses_neighbours(0));
 }
+
+}  // namespace infogan

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
-using namespace examples;
+#include "examples/occurrences.hpp"
+
+namespace examples {
 
 namespace {
 
@@ -10,12 +12,6 @@ const double not_a_number = std::nan("");
 
 std::string chart(const std::vector<Series>& series) {
   return line_chart("title", "x", "y", series);
-}
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t i = text.find(part); i != std::string::npos; i = text.find(part, i + 1)) ++found;
-  return found;
 }
 
 /// The path of the only series.
@@ -37,13 +33,13 @@ TEST_CASE("a line runs from corner to corner of the axes") {
 TEST_CASE("points that are not finite leave a gap, lone points are dots") {
   const double infinite = std::numeric_limits<double>::infinity();
   const std::string gap = chart({{"a", {0, 1, 2, 3, 4}, {0, 1, not_a_number, 1, 0}}});
-  CHECK(count(path(gap), "M") == 2);
-  CHECK(count(path(gap), "L") == 2);
-  CHECK(count(gap, "<circle") == 0);
+  CHECK(occurrences(path(gap), "M") == 2);
+  CHECK(occurrences(path(gap), "L") == 2);
+  CHECK(occurrences(gap, "<circle") == 0);
   const std::string lone = chart({{"a", {0, 1, 2, 3}, {0, infinite, 2, -infinite}}});
-  CHECK(count(lone, "<circle") == 2);
+  CHECK(occurrences(lone, "<circle") == 2);
   const std::string one = chart({{"a", {1}, {0.7}}});
-  CHECK(count(one, "<circle") == 1);
+  CHECK(occurrences(one, "<circle") == 1);
   CHECK(one.find("cx=\"377\" cy=\"136\"") != std::string::npos);
 }
 
@@ -52,7 +48,7 @@ TEST_CASE("without data the axes stand and the chart says so") {
        {std::vector<Series>{}, {{"a", {}, {}}}, {{"a", {1, 2}, {not_a_number, not_a_number}}}}) {
     const std::string svg = chart(series);
     CHECK(svg.find("no data yet") != std::string::npos);
-    CHECK(count(svg, "<path") == 0);
+    CHECK(occurrences(svg, "<path") == 0);
   }
   CHECK(chart({{"a", {1}, {1}}}).find("no data yet") == std::string::npos);
 }
@@ -67,7 +63,7 @@ TEST_CASE("extreme values neither hang nor leave the picture") {
     CHECK(svg.find("nan") == std::string::npos);
     CHECK(svg.find("n/a") == std::string::npos);
     CHECK(svg.find("inf") == std::string::npos);
-    CHECK(count(svg, "<text") < 60);
+    CHECK(occurrences(svg, "<text") < 60);
   }
 }
 
@@ -83,7 +79,7 @@ TEST_CASE("a long legend takes more rows") {
   for (int k = 0; k < 8; ++k) many.push_back({"L_I(c" + std::to_string(k) + "), H = 2.3026", {0, 1}, {0, 1}});
   const std::string svg = chart(many);
   CHECK(svg.starts_with("<svg viewBox=\"0 0 720 340\""));
-  CHECK(count(svg, "<path") == 8);
+  CHECK(occurrences(svg, "<path") == 8);
 }
 
 TEST_CASE("series must have as many x as y") {
@@ -97,3 +93,5 @@ TEST_CASE("texts") {
   CHECK(format_number(-1e300) == "-1e+300");
   CHECK(format_number(not_a_number) == "n/a");
 }
+
+}  // namespace examples

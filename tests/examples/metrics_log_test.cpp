@@ -9,7 +9,7 @@
 
 #include "io/temporary_folder.hpp"
 
-using namespace examples;
+namespace examples {
 using nlohmann::json;
 
 namespace {
@@ -100,3 +100,5 @@ TEST_CASE("metrics: files that cannot be read or written give an error that name
   CHECK_THROWS_WITH_AS(log.write({{"text", "longer than twenty characters"}}),
                        (path + ": cannot be written; is the disk full?").c_str(), eigengrad::Error);
 }
+
+}  // namespace examples

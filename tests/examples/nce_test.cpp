@@ -10,7 +10,7 @@
 #include "nce/gaussian.hpp"
 #include "nce/ica.hpp"
 
-using namespace nce;
+namespace nce {
 
 TEST_CASE("nce: the objective is the classifier's log-likelihood for each datum") {
   Tape tape;
@@ -92,3 +92,5 @@ TEST_CASE("a chart becomes an SVG file of its own") {
   CHECK_THROWS_AS(examples::write_svg("no such folder/a.svg", chart), Error);
   std::remove(path.c_str());
 }
+
+}  // namespace nce

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-using namespace examples;
+namespace examples {
 
 TEST_CASE("durations") {
   CHECK(format_duration(0) == "0:00");
@@ -25,3 +25,5 @@ TEST_CASE("the progress line names position, speed, time left and figures") {
   CHECK(progress_text("step", 1, 2, 1, 1, {{"a", 1e30}, {"b", infinite}, {"c", -0.5}}) ==
         "step 1/2  1 images/s  0:01 left  a 1e+30 b inf c -0.500");
 }
+
+}  // namespace examples

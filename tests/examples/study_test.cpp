@@ -3,7 +3,7 @@
 
 #include "infogan/study.hpp"
 
-using namespace infogan;
+namespace infogan {
 
 namespace {
 
@@ -81,3 +81,5 @@ TEST_CASE("settings of another version of the program are refused, by name") {
   old["attributes"] = "many";
   CHECK_THROWS_WITH_AS(settings_from_json(old), doctest::Contains("setting 'attributes'"), Error);
 }
+
+}  // namespace infogan

@@ -4,7 +4,7 @@
 #include "eigengrad/autodiff/gradcheck.hpp"
 #include "vae/likelihood.hpp"
 
-using namespace vae;
+namespace vae {
 
 namespace {
 
@@ -108,3 +108,5 @@ TEST_CASE("vae: binarised images are zeros and ones with the grey values as prob
   CHECK((binarise(Tensor::ones({3, 1, 1, 1}), rng).array() == 1).all());
   CHECK((binarise(Tensor::zeros({3, 1, 1, 1}), rng).array() == 0).all());
 }
+
+}  // namespace vae

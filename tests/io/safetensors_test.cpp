@@ -6,8 +6,10 @@
 #include <random>
 
 #include "io/temporary_folder.hpp"
+#include "support.hpp"
 
 using namespace eigengrad;
+using support::same_bits;
 
 namespace {
 
@@ -32,12 +34,6 @@ void check_refused_contains(const std::string& text, const std::string& reason) 
   const std::string path = folder / "x.safetensors";
   put_file(path, text);
   CHECK_THROWS_WITH_AS(load_safetensors(path), doctest::Contains((path + ": " + reason).c_str()), Error);
-}
-
-template <class T>
-bool same_bits(const BasicTensor<T>& a, const BasicTensor<T>& b) {
-  return a.shape() == b.shape() &&
-         (a.size() == 0 || std::memcmp(a.data(), b.data(), a.values().size_bytes()) == 0);
 }
 
 const Tensor weights({2, 3}, {1, -2, 3.5f, std::numeric_limits<float>::infinity(), -0.0f, std::nanf("")});

@@ -8,16 +8,9 @@
 #include <random>
 
 using namespace eigengrad;
+using namespace kernel_test;
 
 namespace {
-
-template <class T>
-BasicTensor<T> random_tensor(const Shape& shape, std::mt19937& generator) {
-  BasicTensor<T> tensor = BasicTensor<T>::uninitialized(shape);
-  std::uniform_real_distribution<double> uniform(-1, 1);
-  for (T& value : tensor.mutable_values()) value = static_cast<T>(uniform(generator));
-  return tensor;
-}
 
 /// Calls body(i of x, i of w, i of y) for every product of the convolution, by plain loops.
 template <class Body>
@@ -73,9 +66,9 @@ void check_convolution(const Shape& x_shape, const Shape& w_shape, Conv2dOptions
   CAPTURE(to_string(w_shape));
   CAPTURE(options.stride);
   CAPTURE(options.padding);
-  const BasicTensor<T> x = random_tensor<T>(x_shape, generator), w = random_tensor<T>(w_shape, generator);
+  const BasicTensor<T> x = random<T>(generator, x_shape), w = random<T>(generator, w_shape);
   const BasicTensor<T> y = kernels::conv2d(x, w, options);
-  const BasicTensor<T> dy = random_tensor<T>(y.shape(), generator);
+  const BasicTensor<T> dy = random<T>(generator, y.shape());
   const BasicTensor<T> dx = kernels::conv2d_input_gradient(dy, w, x_shape, options);
   const BasicTensor<T> dw = kernels::conv2d_weight_gradient(x, dy, w_shape, options);
   Sums y_sums(y.shape()), dx_sums(x_shape), dw_sums(w_shape);
@@ -90,35 +83,15 @@ void check_convolution(const Shape& x_shape, const Shape& w_shape, Conv2dOptions
   REQUIRE(wrong_elements(dx, dx_sums.value, dx_sums.magnitude, taps * w_shape[3]) == 0);
   REQUIRE(wrong_elements(dw, dw_sums.value, dw_sums.magnitude, dy.rows()) == 0);
 
-  const BasicTensor<T> out_bias = random_tensor<T>({w_shape[3]}, generator);
+  const BasicTensor<T> out_bias = random<T>(generator, {w_shape[3]});
   y_sums.add_bias(out_bias);
   REQUIRE(wrong_elements(kernels::conv2d(x, w, options, &out_bias), y_sums.value, y_sums.magnitude,
                          taps * w_shape[2]) == 0);
-  const BasicTensor<T> in_bias = random_tensor<T>({w_shape[2]}, generator);
+  const BasicTensor<T> in_bias = random<T>(generator, {w_shape[2]});
   dx_sums.add_bias(in_bias);
   REQUIRE(wrong_elements(kernels::conv2d_input_gradient(dy, w, x_shape, options, &in_bias), dx_sums.value,
                          dx_sums.magnitude, taps * w_shape[3]) == 0);
 }
-
-template <class T>
-bool same_bits(const BasicTensor<T>& a, const BasicTensor<T>& b) {
-  return a.shape() == b.shape() &&
-         (a.size() == 0 || std::memcmp(a.data(), b.data(), a.values().size_bytes()) == 0);
-}
-
-template <class T>
-double inner_product(const BasicTensor<T>& a, const BasicTensor<T>& b) {
-  double sum = 0;
-  for (Index i = 0; i < a.size(); ++i)
-    sum += static_cast<double>(a.data()[i]) * static_cast<double>(b.data()[i]);
-  return sum;
-}
-
-/// Fresh buffers hold NaN while it lives.
-struct Poison {
-  Poison() { detail::BufferPool::instance().set_poison(true); }
-  ~Poison() { detail::BufferPool::instance().set_poison(false); }
-};
 
 }  // namespace
 
@@ -168,15 +141,14 @@ TEST_CASE_TEMPLATE("conv2d with a slope is conv2d and a leaky ReLU", T, float, d
   for (const Index images : {2, 3, 24})
     for (const Index out : {1, 3, 17, 64})
       for (const Index in : {1, 30}) {
-        const BasicTensor<T> x = random_tensor<T>({images, 8, 8, in}, generator);
-        const BasicTensor<T> w = random_tensor<T>({4, 4, in, out}, generator);
-        const BasicTensor<T> bias = random_tensor<T>({out}, generator);
+        const BasicTensor<T> x = random<T>(generator, {images, 8, 8, in});
+        const BasicTensor<T> w = random<T>(generator, {4, 4, in, out});
+        const BasicTensor<T> bias = random<T>(generator, {out});
         const BasicTensor<T> z = kernels::conv2d(x, w, options, &bias);
         CHECK(same_bits(kernels::conv2d(x, w, options, &bias, 0.25),
                         kernels::unary(kernels::op::LeakyRelu{0.25}, z)));
       }
-  const BasicTensor<T> x = random_tensor<T>({3, 5, 5, 9}, generator),
-                       w = random_tensor<T>({1, 1, 9, 7}, generator);
+  const BasicTensor<T> x = random<T>(generator, {3, 5, 5, 9}), w = random<T>(generator, {1, 1, 9, 7});
   const BasicTensor<T>* const no_bias = nullptr;
   const T nan = std::numeric_limits<T>::quiet_NaN();
   const BasicTensor<T> y = kernels::conv2d(BasicTensor<T>::full({1, 4, 4, 1}, nan),
@@ -191,16 +163,14 @@ TEST_CASE_TEMPLATE("convolution: the three kernels are adjoint", T, float, doubl
   std::mt19937 generator(3);
   const Conv2dOptions options{.stride = 2, .padding = 1};
   for (const Index extent : {13, 14}) {  // the last row and column of 14 meet no tap of one kernel row less
-    const BasicTensor<T> x = random_tensor<T>({16, extent, extent, 8}, generator);
-    const BasicTensor<T> w = random_tensor<T>({3, 3, 8, 16}, generator);
-    const BasicTensor<T> y = kernels::conv2d(x, w, options), dy = random_tensor<T>(y.shape(), generator);
-    const double form = inner_product(y, dy);
-    const double scale = std::sqrt(inner_product(y, y) * inner_product(dy, dy));
+    const BasicTensor<T> x = random<T>(generator, {16, extent, extent, 8});
+    const BasicTensor<T> w = random<T>(generator, {3, 3, 8, 16});
+    const BasicTensor<T> y = kernels::conv2d(x, w, options), dy = random<T>(generator, y.shape());
+    const double form = dot(y, dy);
+    const double scale = std::sqrt(dot(y, y) * dot(dy, dy));
     const double bound = 10 * std::numeric_limits<T>::epsilon() * scale;
-    CHECK(std::abs(inner_product(x, kernels::conv2d_input_gradient(dy, w, x.shape(), options)) - form) <
-          bound);
-    CHECK(std::abs(inner_product(w, kernels::conv2d_weight_gradient(x, dy, w.shape(), options)) - form) <
-          bound);
+    CHECK(std::abs(dot(x, kernels::conv2d_input_gradient(dy, w, x.shape(), options)) - form) < bound);
+    CHECK(std::abs(dot(w, kernels::conv2d_weight_gradient(x, dy, w.shape(), options)) - form) < bound);
   }
 }
 
@@ -231,9 +201,9 @@ TEST_CASE_TEMPLATE("convolutions give the same bits for any number of threads", 
   for (const Case& c : {Case{{29, 10, 10, 16}, {4, 4, 16, 24}, {.stride = 2, .padding = 1}},
                         Case{{40, 12, 12, 1}, {4, 4, 1, 33}, {.stride = 2, .padding = 1}},
                         Case{{1, 32, 32, 8}, {3, 3, 8, 16}, {.stride = 1, .padding = 1}}}) {
-    const BasicTensor<T> x = random_tensor<T>(c.x, generator), w = random_tensor<T>(c.w, generator);
+    const BasicTensor<T> x = random<T>(generator, c.x), w = random<T>(generator, c.w);
     set_thread_count(1);
-    const BasicTensor<T> y = kernels::conv2d(x, w, c.options), dy = random_tensor<T>(y.shape(), generator);
+    const BasicTensor<T> y = kernels::conv2d(x, w, c.options), dy = random<T>(generator, y.shape());
     const BasicTensor<T> dx = kernels::conv2d_input_gradient(dy, w, c.x, c.options);
     const BasicTensor<T> dw = kernels::conv2d_weight_gradient(x, dy, c.w, c.options);
     for (int count : {2, 3}) {

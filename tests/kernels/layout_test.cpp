@@ -13,7 +13,7 @@ using Indices = std::vector<Index>;
 
 /// y of `shape`, every element from the place in x that `source` maps its indices to.
 template <class T, class Source>
-BasicTensor<T> naive(const BasicTensor<T>& x, const Shape& shape, Source source) {
+BasicTensor<T> naive_layout(const BasicTensor<T>& x, const Shape& shape, Source source) {
   BasicTensor<T> y = BasicTensor<T>::uninitialized(shape);
   for (Index i = 0; i < y.size(); ++i) {
     const auto at = source(indices_at(shape, i));
@@ -29,7 +29,7 @@ template <class T>
 BasicTensor<T> naive_transpose(const BasicTensor<T>& x, const std::vector<int>& permutation) {
   Shape shape;
   for (int axis : permutation) shape.push_back(x.shape()[axis]);
-  return naive(x, shape, [&](auto at) {
+  return naive_layout(x, shape, [&](auto at) {
     auto from = at;
     for (std::size_t k = 0; k < permutation.size(); ++k)
       from[static_cast<std::size_t>(x.shape().normalize_axis(permutation[k]))] = at[k];
@@ -46,7 +46,7 @@ Shape with(const Shape& shape, int axis, Index extent) {
 template <class T>
 BasicTensor<T> naive_gather(const BasicTensor<T>& x, const Indices& indices, int axis) {
   const auto k = static_cast<std::size_t>(axis);
-  return naive(x, with(x.shape(), axis, static_cast<Index>(indices.size())), [&](auto at) {
+  return naive_layout(x, with(x.shape(), axis, static_cast<Index>(indices.size())), [&](auto at) {
     at[k] = indices[static_cast<std::size_t>(at[k])];
     return at;
   });

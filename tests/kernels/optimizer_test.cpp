@@ -1,27 +1,13 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <random>
-
 #include "eigengrad/kernels/optimizer.hpp"
+#include "kernels/kernel_test.hpp"
 
 using namespace eigengrad;
+using namespace kernel_test;
 
 namespace {
-
-template <class T>
-BasicTensor<T> random(std::mt19937& generator, Index n, double low = -1, double high = 1) {
-  std::uniform_real_distribution<double> uniform(low, high);
-  BasicTensor<T> x = BasicTensor<T>::uninitialized({n});
-  for (T& value : x.mutable_values()) value = static_cast<T>(uniform(generator));
-  return x;
-}
-
-template <class T>
-bool same_bits(const BasicTensor<T>& a, const BasicTensor<T>& b) {
-  return a.shape() == b.shape() &&
-         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(T)) == 0;
-}
 
 constexpr Index sizes[] = {0, 1, 3, 15, 16, 17, 100, 16384, 40003};
 
@@ -34,11 +20,11 @@ struct AdamState {
 template <class T>
 AdamState<T> adam_steps(Index n, kernels::AdamCoefficients c) {
   std::mt19937 generator(7);
-  AdamState<T> s{random<T>(generator, n), BasicTensor<T>::zeros({n}), BasicTensor<T>::zeros({n})};
+  AdamState<T> s{random<T>(generator, {n}), BasicTensor<T>::zeros({n}), BasicTensor<T>::zeros({n})};
   for (int t = 1; t <= 3; ++t) {
     c.correction1 = 1 - std::pow(c.beta1, t);
     c.correction2 = 1 - std::pow(c.beta2, t);
-    kernels::adam_update(s.p, s.m, s.v, random<T>(generator, n), c);
+    kernels::adam_update(s.p, s.m, s.v, random<T>(generator, {n}), c);
   }
   return s;
 }
@@ -48,11 +34,11 @@ void check_adam(Index n, const kernels::AdamCoefficients& c) {
   CAPTURE(n);
   const AdamState<T> s = adam_steps<T>(n, c);
   std::mt19937 generator(7);
-  const BasicTensor<T> start = random<T>(generator, n);
+  const BasicTensor<T> start = random<T>(generator, {n});
   std::vector<double> p(start.data(), start.data() + n), m(p.size()), v(p.size());
   double largest = 0;
   for (int t = 1; t <= 3; ++t) {
-    const BasicTensor<T> g = random<T>(generator, n);
+    const BasicTensor<T> g = random<T>(generator, {n});
     for (std::size_t i = 0; i < p.size(); ++i) {
       const double gi = g.data()[i];
       m[i] = c.beta1 * m[i] + (1 - c.beta1) * gi;
@@ -101,8 +87,8 @@ TEST_CASE_TEMPLATE("sgd_update follows its formulas", T, float, double) {
       if (c.nesterov && c.momentum == 0) continue;
       CAPTURE(n);
       CAPTURE(setting);
-      BasicTensor<T> p = random<T>(generator, n), b = random<T>(generator, n);
-      const BasicTensor<T> g = random<T>(generator, n), p0 = p, b0 = b;
+      BasicTensor<T> p = random<T>(generator, {n}), b = random<T>(generator, {n});
+      const BasicTensor<T> g = random<T>(generator, {n}), p0 = p, b0 = b;
       kernels::sgd_update(p, c.momentum > 0 ? &b : nullptr, g, c);
       double largest = 0;
       for (Index i = 0; i < n; ++i) {
@@ -123,8 +109,8 @@ TEST_CASE_TEMPLATE("updates give an element the same bits for any place, and sta
                    float, double) {
   std::mt19937 generator(9);
   const Index n = 67;
-  const BasicTensor<T> p = random<T>(generator, n), m = random<T>(generator, n),
-                       v = random<T>(generator, n, 0, 1), g = random<T>(generator, n);
+  const BasicTensor<T> p = random<T>(generator, {n}), m = random<T>(generator, {n}),
+                       v = random<T>(generator, {n}, 0, 1), g = random<T>(generator, {n});
   const kernels::AdamCoefficients adam{.correction1 = 0.3, .correction2 = 0.7, .weight_decay = 0.1};
   const kernels::SgdCoefficients sgd{.momentum = 0.9, .weight_decay = 0.1, .nesterov = true};
   Guarded<T> p1(p), m1(m), v1(v), p2(p), b2(m), p3(p);
@@ -151,7 +137,7 @@ TEST_CASE_TEMPLATE("sum_of_squares is exact to double and independent of threads
   const int before = thread_count();
   for (Index n : {Index{0}, Index{1}, Index{5}, Index{31}, Index{32}, Index{16384}, Index{200003}}) {
     CAPTURE(n);
-    const BasicTensor<T> x = random<T>(generator, n);
+    const BasicTensor<T> x = random<T>(generator, {n});
     long double expected = 0;
     for (T value : x.values()) expected += static_cast<long double>(value) * value;
     set_thread_count(1);

@@ -13,16 +13,9 @@
 #include <vector>
 
 using namespace eigengrad;
+using namespace kernel_test;
 
 namespace {
-
-template <class T>
-BasicTensor<T> random_tensor(const Shape& shape, std::mt19937& generator) {
-  BasicTensor<T> tensor = BasicTensor<T>::uninitialized(shape);
-  std::uniform_real_distribution<double> uniform(-1, 1);
-  for (T& value : tensor.mutable_values()) value = static_cast<T>(uniform(generator));
-  return tensor;
-}
 
 /// Number of elements of op(a) op(b) + bias that are further from a sum in long double than rounding
 /// explains: k + 1 roundings relative to the sum of magnitudes.
@@ -55,25 +48,13 @@ void check_product(Index m, Index n, Index k, bool ta, bool tb, bool with_bias, 
   CAPTURE(k);
   CAPTURE(ta);
   CAPTURE(tb);
-  const BasicTensor<T> a = random_tensor<T>(ta ? Shape{k, m} : Shape{m, k}, generator);
-  const BasicTensor<T> b = random_tensor<T>(tb ? Shape{n, k} : Shape{k, n}, generator);
-  const BasicTensor<T> bias = random_tensor<T>({n}, generator);
+  const BasicTensor<T> a = random<T>(generator, ta ? Shape{k, m} : Shape{m, k});
+  const BasicTensor<T> b = random<T>(generator, tb ? Shape{n, k} : Shape{k, n});
+  const BasicTensor<T> bias = random<T>(generator, {n});
   const BasicTensor<T>* added = with_bias ? &bias : nullptr;
   const BasicTensor<T> c = kernels::matmul(a, b, ta, tb, added);
   REQUIRE(wrong_elements(c, a, b, ta, tb, added) == 0);
 }
-
-template <class T>
-bool same_bits(const BasicTensor<T>& a, const BasicTensor<T>& b) {
-  return a.shape() == b.shape() &&
-         (a.size() == 0 || std::memcmp(a.data(), b.data(), a.values().size_bytes()) == 0);
-}
-
-/// Fresh buffers hold NaN while it lives.
-struct Poison {
-  Poison() { detail::BufferPool::instance().set_poison(true); }
-  ~Poison() { detail::BufferPool::instance().set_poison(false); }
-};
 
 /// The values of a tensor at the end of mapped memory: reading behind them ends the program.
 template <class T>
@@ -163,8 +144,8 @@ TEST_CASE_TEMPLATE("matmul reads nothing outside of its operands", T, float, dou
       CAPTURE(rows);
       CAPTURE(columns);
       CAPTURE(form);
-      const BasicTensor<T> a = random_tensor<T>(ta ? Shape{k, m} : Shape{m, k}, generator);
-      const BasicTensor<T> b = random_tensor<T>(tb ? Shape{n, k} : Shape{k, n}, generator);
+      const BasicTensor<T> a = random<T>(generator, ta ? Shape{k, m} : Shape{m, k});
+      const BasicTensor<T> b = random<T>(generator, tb ? Shape{n, k} : Shape{k, n});
       const GuardedCopy<T> guarded_a(a), guarded_b(b);
       const BasicTensor<T> c =
           kernels::detail::multiply<T>(guarded_a.data(), ta, guarded_b.data(), tb, m, n, k, nullptr);
@@ -200,7 +181,7 @@ TEST_CASE_TEMPLATE("matmul gives the same bits for any number of threads", T, fl
   const Index shapes[][3] = {{128, 300, 700}, {1000, 130, 90}, {20, 30, 12'000}, {64, 64, 64},
                              {1, 2000, 300},  {2000, 1, 300},  {13, 1024, 900}};
   for (const auto& [m, n, k] : shapes) {
-    const BasicTensor<T> a = random_tensor<T>({k, m}, generator), b = random_tensor<T>({k, n}, generator);
+    const BasicTensor<T> a = random<T>(generator, {k, m}), b = random<T>(generator, {k, n});
     set_thread_count(1);
     const BasicTensor<T> one = kernels::matmul(a, b, true, false);
     for (int count : {2, 3}) {
@@ -213,9 +194,9 @@ TEST_CASE_TEMPLATE("matmul gives the same bits for any number of threads", T, fl
 
 TEST_CASE_TEMPLATE("linear acts on the last axis of any tensor", T, float, double) {
   std::mt19937 generator(4);
-  const BasicTensor<T> w = random_tensor<T>({7, 5}, generator), bias = random_tensor<T>({5}, generator);
+  const BasicTensor<T> w = random<T>(generator, {7, 5}), bias = random<T>(generator, {5});
   for (const Shape& shape : {Shape{7}, Shape{3, 7}, Shape{2, 3, 4, 7}, Shape{0, 7}}) {
-    const BasicTensor<T> x = random_tensor<T>(shape, generator);
+    const BasicTensor<T> x = random<T>(generator, shape);
     const BasicTensor<T> y = kernels::linear(x, w, &bias), matrix = x.reshape({x.rows(), 7});
     REQUIRE(y.rank() == x.rank());
     CHECK(y.shape()[-1] == 5);
@@ -226,9 +207,8 @@ TEST_CASE_TEMPLATE("linear acts on the last axis of any tensor", T, float, doubl
 
 TEST_CASE_TEMPLATE("products propagate NaN and infinity of the operands only to where they belong", T, float,
                    double) {
-  const T infinity = std::numeric_limits<T>::infinity();
   BasicTensor<T> a = BasicTensor<T>::ones({13, 33}), b = BasicTensor<T>::ones({33, 35});
-  a.mutable_at(4, 32) = infinity;
+  a.mutable_at(4, 32) = std::numeric_limits<T>::infinity();
   b.mutable_at(0, 34) = std::numeric_limits<T>::quiet_NaN();
   const BasicTensor<T> c = kernels::matmul(a, b);
   for (Index i = 0; i < 13; ++i)
@@ -236,7 +216,7 @@ TEST_CASE_TEMPLATE("products propagate NaN and infinity of the operands only to 
       if (j == 34)
         CHECK(std::isnan(c(i, j)));
       else
-        CHECK(c(i, j) == (i == 4 ? infinity : T(33)));
+        CHECK(c(i, j) == (i == 4 ? T(infinity) : T(33)));
     }
 }
 

@@ -30,7 +30,7 @@ Shape reduced_shape(const Shape& shape, const Axes& axes, bool keep) {
 
 /// Every element of x folded into its place of the result, one by one.
 template <class T, class Fold>
-BasicTensor<double> naive(const BasicTensor<T>& x, const Axes& axes, long double start, Fold fold) {
+BasicTensor<double> naive_reduction(const BasicTensor<T>& x, const Axes& axes, long double start, Fold fold) {
   const Shape kept = reduced_shape(x.shape(), axes, true);
   std::vector<long double> sums(static_cast<std::size_t>(kept.size()), start);
   for (Index i = 0; i < x.size(); ++i) {
@@ -49,11 +49,11 @@ BasicTensor<double> naive(const BasicTensor<T>& x, const Axes& axes, long double
 
 template <class T>
 BasicTensor<double> naive_sum(const BasicTensor<T>& x, const Axes& axes) {
-  return naive(x, axes, 0, [](long double a, long double b) { return a + b; });
+  return naive_reduction(x, axes, 0, [](long double a, long double b) { return a + b; });
 }
 template <class T>
 BasicTensor<double> naive_max(const BasicTensor<T>& x, const Axes& axes) {
-  return naive(x, axes, -infinity, [](long double a, long double b) { return std::max(a, b); });
+  return naive_reduction(x, axes, -infinity, [](long double a, long double b) { return std::max(a, b); });
 }
 
 template <class T>

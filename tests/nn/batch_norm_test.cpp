@@ -7,19 +7,14 @@
 #include "double.hpp"
 #include "eigengrad/core/random.hpp"
 #include "eigengrad/ops/activation.hpp"
+#include "support.hpp"
 
 using namespace eigengrad;
+using namespace support;
 
 namespace {
 
 using nn::BatchNormMode;
-
-double largest_difference(const Tensor64& a, const Tensor64& b) {
-  REQUIRE(a.shape() == b.shape());
-  double largest = 0;
-  for (Index i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a.data()[i] - b.data()[i]));
-  return largest;
-}
 
 /// running = (1 - momentum) running + momentum batch, with the unbiased variance.
 void naive_update(const Tensor64& x, double momentum, Tensor64& mean, Tensor64& variance) {

@@ -6,11 +6,11 @@ using namespace eigengrad;
 
 namespace {
 
-struct Moments {
+struct WeightMoments {
   double mean, variance, largest;
 };
 
-Moments moments(const Tensor& x) {
+WeightMoments weight_moments(const Tensor& x) {
   double sum = 0, squares = 0, largest = 0;
   for (float value : x.values()) {
     sum += value;
@@ -23,7 +23,7 @@ Moments moments(const Tensor& x) {
 
 /// Mean and variance within about five standard errors of 40,000 numbers.
 void check_moments(const Tensor& x, double variance) {
-  const Moments m = moments(x);
+  const WeightMoments m = weight_moments(x);
   CHECK(std::abs(m.mean) < 5 * std::sqrt(variance / static_cast<double>(x.size())));
   CHECK(m.variance == doctest::Approx(variance).epsilon(0.04));
 }
@@ -54,6 +54,6 @@ TEST_CASE("initial values have the variance of their formula") {
   check_moments(nn::kaiming_normal<float>(shape, fan, rng), 2.0 / 50);
   check_moments(nn::kaiming_normal<float>(shape, fan, rng, 0.5), 2.0 / 50 / 1.25);
   check_moments(nn::default_uniform<float>(shape, fan, rng), 1.0 / 150);
-  CHECK(moments(nn::xavier_uniform<float>(shape, fan, rng)).largest <= std::sqrt(6.0 / 200));
-  CHECK(moments(nn::kaiming_uniform<float>(shape, fan, rng)).largest <= std::sqrt(6.0 / 50));
+  CHECK(weight_moments(nn::xavier_uniform<float>(shape, fan, rng)).largest <= std::sqrt(6.0 / 200));
+  CHECK(weight_moments(nn::kaiming_uniform<float>(shape, fan, rng)).largest <= std::sqrt(6.0 / 50));
 }

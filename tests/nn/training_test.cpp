@@ -12,13 +12,13 @@ using namespace eigengrad;
 namespace {
 
 /// An autoencoder of small images; x^2 stands for the activation.
-struct Network {
+struct Autoencoder {
   nn::Conv2d conv;
   nn::BatchNorm norm;
   nn::Linear code;
   nn::ConvTranspose2d upconv;
 
-  explicit Network(Rng& rng)
+  explicit Autoencoder(Rng& rng)
       : conv(1, 12, 4, rng, {.stride = 2, .padding = 1}),
         norm(12),
         code(12, 12, rng),
@@ -47,7 +47,7 @@ Run train(int threads, int steps) {
   const int before = thread_count();
   set_thread_count(threads);
   Rng rng(71);
-  Network network(rng);
+  Autoencoder network(rng);
   Adam adam(parameters(network), {.learning_rate = 1e-2});
   const Tensor images = rng.uniform({32, 14, 14, 1}, 0, 1);
   Run run;

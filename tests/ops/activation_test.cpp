@@ -6,7 +6,7 @@ using namespace op_test;
 
 namespace {
 
-struct Case {
+struct ActivationCase {
   const char* name;
   Unary f;
   Var (*f_float)(Var);
@@ -21,7 +21,7 @@ double log_one_plus_exp(double x) {
   return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
 }
 
-const Case cases[] = {
+const ActivationCase activation_cases[] = {
     {"relu", [](Var64 x) { return relu(x); }, [](Var x) { return relu(x); },
      [](double x) { return std::max(x, 0.0); }, [](double x) { return x > 0 ? 1.0 : 0.0; }},
     {"leaky_relu", [](Var64 x) { return leaky_relu(x); }, [](Var x) { return leaky_relu(x); },
@@ -44,7 +44,7 @@ const Case cases[] = {
 TEST_CASE("activations: values and both orders of gradients") {
   const Poison poison;
   Rng rng(1);
-  for (const Case& c : cases)
+  for (const ActivationCase& c : activation_cases)
     for (const Shape& shape : {Shape{}, {7}, {3, 5}, {2, 1, 9}, {0, 4}}) {
       CAPTURE(c.name);
       CAPTURE(to_string(shape));
@@ -58,7 +58,7 @@ TEST_CASE("activations: values and both orders of gradients") {
 }
 
 TEST_CASE("activations in float, from -1e4 to 1e4: value and slope") {
-  for (const Case& c : cases)
+  for (const ActivationCase& c : activation_cases)
     for (double x : {-1e4, -100.0, -30.0, -3.0, -1e-3, 1e-3, 0.5, 3.0, 30.0, 100.0, 1e4}) {
       CAPTURE(c.name);
       CAPTURE(x);
@@ -73,7 +73,7 @@ TEST_CASE("activations in float, from -1e4 to 1e4: value and slope") {
 }
 
 TEST_CASE("activations hand NaN through; the slope of relu at 0 is 0") {
-  for (const Case& c : cases) {
+  for (const ActivationCase& c : activation_cases) {
     CAPTURE(c.name);
     CHECK(std::isnan(evaluate<double>(c.f, std::nan("")).value));
     CHECK(std::isnan(evaluate<float>(c.f_float, std::nan("")).value));

@@ -2,34 +2,23 @@
 
 #include <doctest/doctest.h>
 
-#include "double.hpp"
-#include "eigengrad/autodiff/gradcheck.hpp"
+#include "ops/op_test.hpp"
 
-using namespace eigengrad;
+using namespace op_test;
 
 namespace {
 
 constexpr double epsilon = 1e-5;
 
-Tensor64 random(Rng& rng, const Shape& shape, double low = -1, double high = 1) {
-  return rng.uniform<double>(shape, low, high);
-}
-
-double largest_difference(const Tensor64& a, const Tensor64& b) {
-  REQUIRE(a.shape() == b.shape());
-  double largest = 0;
-  for (Index i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a.data()[i] - b.data()[i]));
-  return largest;
-}
-
-struct Naive {
+struct NaiveBatchNorm {
   Tensor64 value, mean, variance;
 };
 
-Naive naive_batch_norm(const Tensor64& x, const Tensor64& gamma, const Tensor64& beta, Index groups) {
+NaiveBatchNorm naive_batch_norm(const Tensor64& x, const Tensor64& gamma, const Tensor64& beta,
+                                Index groups) {
   const Index channels = x.features(), rows = x.rows() / groups;
-  Naive result{Tensor64::zeros(x.shape()), Tensor64::zeros({groups, channels}),
-               Tensor64::zeros({groups, channels})};
+  NaiveBatchNorm result{Tensor64::zeros(x.shape()), Tensor64::zeros({groups, channels}),
+                        Tensor64::zeros({groups, channels})};
   const auto at = [&](Index g, Index r, Index c) { return (g * rows + r) * channels + c; };
   for (Index g = 0; g < groups; ++g)
     for (Index c = 0; c < channels; ++c) {
@@ -61,7 +50,7 @@ TEST_CASE("batch_norm: values, statistics and both orders of gradients with one 
     const BatchNormOptions options{.epsilon = epsilon, .groups = groups};
     Tape64 tape;
     const auto result = batch_norm(tape.constant(x), tape.constant(gamma), tape.constant(beta), options);
-    const Naive expected = naive_batch_norm(x, gamma, beta, groups);
+    const NaiveBatchNorm expected = naive_batch_norm(x, gamma, beta, groups);
     CHECK(largest_difference(result.value.value(), expected.value) < 1e-12);
     CHECK(largest_difference(result.mean, expected.mean) < 1e-14);
     CHECK(largest_difference(result.variance, expected.variance) < 1e-14);

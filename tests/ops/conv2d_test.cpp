@@ -4,23 +4,11 @@
 
 #include <random>
 
-#include "double.hpp"
-#include "eigengrad/autodiff/gradcheck.hpp"
+#include "ops/op_test.hpp"
 
-using namespace eigengrad;
+using namespace op_test;
 
 namespace {
-
-Tensor64 random(Rng& rng, const Shape& shape) {
-  return rng.uniform<double>(shape, -1, 1);
-}
-
-double largest_difference(const Tensor64& a, const Tensor64& b) {
-  REQUIRE(a.shape() == b.shape());
-  double largest = 0;
-  for (Index i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a.data()[i] - b.data()[i]));
-  return largest;
-}
 
 Tensor64 naive_conv2d(const Tensor64& x, const Tensor64& w, Index stride, Index padding,
                       const Tensor64& bias) {
@@ -44,17 +32,17 @@ Tensor64 naive_conv2d(const Tensor64& x, const Tensor64& w, Index stride, Index 
   return y;
 }
 
-struct Case {
+struct ConvolutionCase {
   Shape x, w;
   Conv2dOptions options;
 };
 
 /// Random small convolutions whose kernel fits the padded image.
-Case random_case(std::mt19937& generator) {
+ConvolutionCase random_case(std::mt19937& generator) {
   const auto pick = [&](Index low, Index high) {
     return std::uniform_int_distribution<Index>(low, high)(generator);
   };
-  Case c;
+  ConvolutionCase c;
   c.options = {.stride = pick(1, 3), .padding = pick(0, 2)};
   const Index kh = pick(1, 4), kw = pick(1, 4), cin = pick(1, 3), cout = pick(1, 4);
   const Index h_least = std::max<Index>(1, kh - 2 * c.options.padding);
@@ -70,7 +58,7 @@ void for_each_case(unsigned seed, int trials, Body body) {
   std::mt19937 generator(seed);
   Rng rng(seed);
   for (int trial = 0; trial < trials; ++trial) {
-    const Case c = random_case(generator);
+    const ConvolutionCase c = random_case(generator);
     CAPTURE(to_string(c.x));
     CAPTURE(to_string(c.w));
     CAPTURE(c.options.stride);
@@ -84,7 +72,8 @@ void for_each_case(unsigned seed, int trials, Body body) {
 
 TEST_CASE("conv2d: values and both orders of gradients over random shapes, strides and paddings") {
   for_each_case(
-      21, 25, [](int trial, const Case& c, const Tensor64& x, const Tensor64& w, const Tensor64& bias) {
+      21, 25,
+      [](int trial, const ConvolutionCase& c, const Tensor64& x, const Tensor64& w, const Tensor64& bias) {
         const Conv2dOptions options = c.options;
         const auto plain = [options](Var64 a, Var64 b) { return conv2d(a, b, options); };
         const auto with_bias = [options](Var64 a, Var64 b, Var64 d) { return conv2d(a, b, d, options); };
@@ -102,33 +91,33 @@ TEST_CASE("conv2d: values and both orders of gradients over random shapes, strid
 }
 
 TEST_CASE("conv2d: a slope is a leaky ReLU of the result") {
-  for_each_case(24, 12,
-                [](int trial, const Case& c, const Tensor64& x, const Tensor64& w, const Tensor64& bias) {
-                  const Conv2dOptions options = c.options;
-                  const double slope = trial % 3 == 0 ? 0 : 0.1 * trial;
-                  Tape64 tape;
-                  const Var64 xv = tape.variable(x), wv = tape.variable(w), bv = tape.variable(bias);
-                  const Var64 y = conv2d(xv, wv, bv, options, slope);
-                  const Var64 apart = leaky_relu(conv2d(xv, wv, bv, options), slope);
-                  CHECK(largest_difference(y.value(), apart.value()) == 0);
-                  CHECK(largest_difference(conv2d(xv, wv, options, slope).value(),
-                                           leaky_relu(conv2d(xv, wv, options), slope).value()) == 0);
-                  const Tensor64 dy = Rng(25).uniform<double>(y.shape(), -1, 1);
-                  const auto of_y = tape.gradient(y, {xv, wv, bv}, dy),
-                             of_apart = tape.gradient(apart, {xv, wv, bv}, dy);
-                  for (std::size_t i = 0; i < of_y.size(); ++i)
-                    CHECK(largest_difference(of_y[i], of_apart[i]) == 0);
-                  const auto f = [=](Var64 a, Var64 b, Var64 d) { return conv2d(a, b, d, options, slope); };
-                  CHECK(gradcheck(f, x, w, bias));
-                  if (trial < 4) CHECK(gradcheck_second_order(f, x, w, bias));
-                });
+  for_each_case(
+      24, 12,
+      [](int trial, const ConvolutionCase& c, const Tensor64& x, const Tensor64& w, const Tensor64& bias) {
+        const Conv2dOptions options = c.options;
+        const double slope = trial % 3 == 0 ? 0 : 0.1 * trial;
+        Tape64 tape;
+        const Var64 xv = tape.variable(x), wv = tape.variable(w), bv = tape.variable(bias);
+        const Var64 y = conv2d(xv, wv, bv, options, slope);
+        const Var64 apart = leaky_relu(conv2d(xv, wv, bv, options), slope);
+        CHECK(largest_difference(y.value(), apart.value()) == 0);
+        CHECK(largest_difference(conv2d(xv, wv, options, slope).value(),
+                                 leaky_relu(conv2d(xv, wv, options), slope).value()) == 0);
+        const Tensor64 dy = Rng(25).uniform<double>(y.shape(), -1, 1);
+        const auto of_y = tape.gradient(y, {xv, wv, bv}, dy),
+                   of_apart = tape.gradient(apart, {xv, wv, bv}, dy);
+        for (std::size_t i = 0; i < of_y.size(); ++i) CHECK(largest_difference(of_y[i], of_apart[i]) == 0);
+        const auto f = [=](Var64 a, Var64 b, Var64 d) { return conv2d(a, b, d, options, slope); };
+        CHECK(gradcheck(f, x, w, bias));
+        if (trial < 4) CHECK(gradcheck_second_order(f, x, w, bias));
+      });
 }
 
 TEST_CASE("conv2d: the two gradient operations are differentiable themselves") {
   std::mt19937 generator(22);
   Rng rng(22);
   for (int trial = 0; trial < 8; ++trial) {
-    const Case c = random_case(generator);
+    const ConvolutionCase c = random_case(generator);
     const Conv2dOptions options = c.options;
     const Tensor64 x = random(rng, c.x), w = random(rng, c.w);
     const Shape y_shape =
@@ -151,7 +140,7 @@ TEST_CASE("conv2d: the three functions are one trilinear form") {
   std::mt19937 generator(23);
   Rng rng(23);
   for (int trial = 0; trial < 20; ++trial) {
-    const Case c = random_case(generator);
+    const ConvolutionCase c = random_case(generator);
     Tape64 tape;
     const Var64 x = tape.constant(random(rng, c.x)), w = tape.constant(random(rng, c.w));
     const Var64 y = conv2d(x, w, c.options), dy = tape.constant(random(rng, y.shape()));

@@ -4,23 +4,11 @@
 
 #include <random>
 
-#include "double.hpp"
-#include "eigengrad/autodiff/gradcheck.hpp"
+#include "ops/op_test.hpp"
 
-using namespace eigengrad;
+using namespace op_test;
 
 namespace {
-
-Tensor64 random(Rng& rng, const Shape& shape) {
-  return rng.uniform<double>(shape, -1, 1);
-}
-
-double largest_difference(const Tensor64& a, const Tensor64& b) {
-  REQUIRE(a.shape() == b.shape());
-  double largest = 0;
-  for (Index i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a.data()[i] - b.data()[i]));
-  return largest;
-}
 
 Tensor64 naive_conv_transpose2d(const Tensor64& x, const Tensor64& w, const ConvTranspose2dOptions& options,
                                 const Tensor64& bias) {

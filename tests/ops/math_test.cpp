@@ -6,14 +6,14 @@ using namespace op_test;
 
 namespace {
 
-struct Case {
+struct MathCase {
   const char* name;
   Unary f;
   double (*expected)(double);
   double low, high;  // range of the inputs
 };
 
-const Case cases[] = {
+const MathCase math_cases[] = {
     {"exp", [](Var64 x) { return exp(x); }, [](double x) { return std::exp(x); }, -3, 3},
     {"log", [](Var64 x) { return log(x); }, [](double x) { return std::log(x); }, 0.3, 5},
     {"sqrt", [](Var64 x) { return sqrt(x); }, [](double x) { return std::sqrt(x); }, 0.3, 5},
@@ -33,7 +33,7 @@ const Case cases[] = {
 TEST_CASE("functions of one Var: values and both orders of gradients") {
   const Poison poison;
   Rng rng(1);
-  for (const Case& c : cases)
+  for (const MathCase& c : math_cases)
     for (const Shape& shape : {Shape{}, {7}, {3, 5}, {2, 1, 9}, {0, 4}}) {
       CAPTURE(c.name);
       CAPTURE(to_string(shape));
@@ -71,7 +71,7 @@ TEST_CASE("third derivatives come from the same pullbacks") {
 }
 
 TEST_CASE("elementary functions at the edges of their domains") {
-  const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  const double nan = std::nan("");
   const auto value = [](Unary f, double x) { return evaluate<double>(f, x).value; };
   const auto slope = [](Unary f, double x) { return evaluate<double>(f, x).slope; };
   CHECK(value([](Var64 x) { return log(x); }, 0) == -infinity);
@@ -86,7 +86,7 @@ TEST_CASE("elementary functions at the edges of their domains") {
   CHECK(slope([](Var64 x) { return pow(x, 1); }, 0) == 1);
   CHECK(slope([](Var64 x) { return pow(x, 2); }, -3) == -6);
   CHECK(slope([](Var64 x) { return clamp(x, -1, 1); }, 1) == 1);
-  for (const Case& c : cases) {
+  for (const MathCase& c : math_cases) {
     CAPTURE(c.name);
     CHECK(std::isnan(value(c.f, nan)));
   }

@@ -2,23 +2,11 @@
 
 #include <doctest/doctest.h>
 
-#include "double.hpp"
-#include "eigengrad/autodiff/gradcheck.hpp"
+#include "ops/op_test.hpp"
 
-using namespace eigengrad;
+using namespace op_test;
 
 namespace {
-
-Tensor64 random(Rng& rng, const Shape& shape) {
-  return rng.uniform<double>(shape, -1, 1);
-}
-
-double largest_difference(const Tensor64& a, const Tensor64& b) {
-  REQUIRE(a.shape() == b.shape());
-  double largest = 0;
-  for (Index i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a.data()[i] - b.data()[i]));
-  return largest;
-}
 
 /// x [rows, K] times w [K, N], plus bias.
 Tensor64 naive_linear(const Tensor64& x, const Tensor64& w, const Tensor64* bias = nullptr) {

@@ -10,13 +10,20 @@
 #include "double.hpp"
 #include "eigengrad/autodiff/gradcheck.hpp"
 #include "eigengrad/core/random.hpp"
+#include "support.hpp"
 
 namespace op_test {
 
 using namespace eigengrad;
+using namespace support;
 
 using Unary = Var64 (*)(Var64);
 using Binary = Var64 (*)(Var64, Var64);
+
+/// Uniform in [low, high).
+inline Tensor64 random(Rng& rng, const Shape& shape, double low = -1, double high = 1) {
+  return rng.uniform<double>(shape, low, high);
+}
 
 /// Numbers in [low, high), none nearer than 0.02 to a kink.
 inline Tensor64 random_away(Rng& rng, const Shape& shape, double low, double high,
@@ -38,16 +45,6 @@ bool close(T a, double b, double ulps = 4) {
          ulps * unit * std::abs(b) + static_cast<double>(std::numeric_limits<T>::min());  // denormals flush
 }
 
-inline double largest_difference(const Tensor64& a, const Tensor64& b) {
-  REQUIRE(a.shape() == b.shape());
-  double largest = 0;
-  for (Index i = 0; i < a.size(); ++i) {
-    const double difference = std::abs(a.data()[i] - b.data()[i]);
-    if (!(difference <= largest)) largest = difference;
-  }
-  return largest;
-}
-
 /// f(x) of one number, and its derivative.
 template <class T>
 struct ValueAndSlope {
@@ -60,12 +57,5 @@ ValueAndSlope<T> evaluate(F f, double x) {
   const BasicVar<T> y = f(input);
   return {y.item(), tape.gradient(y, {input})[0].item()};
 }
-
-/// New buffers are full of NaN while it lives.
-class Poison {
- public:
-  Poison() { detail::BufferPool::instance().set_poison(true); }
-  ~Poison() { detail::BufferPool::instance().set_poison(false); }
-};
 
 }  // namespace op_test

@@ -1,35 +1,14 @@
 #include <doctest/doctest.h>
 
-#include "double.hpp"
 #include "eigengrad/nn/linear.hpp"
 #include "eigengrad/ops/arithmetic.hpp"
 #include "eigengrad/optim/adam.hpp"
 #include "eigengrad/optim/clip.hpp"
 #include "eigengrad/optim/schedules.hpp"
 #include "eigengrad/optim/sgd.hpp"
+#include "ops/op_test.hpp"
 
-using namespace eigengrad;
-
-namespace {
-
-Tensor64 random(Rng& rng, const Shape& shape) {
-  return rng.uniform<double>(shape, -1, 1);
-}
-
-double largest_difference(const Tensor64& a, const Tensor64& b) {
-  REQUIRE(a.shape() == b.shape());
-  double largest = 0;
-  for (Index i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a.data()[i] - b.data()[i]));
-  return largest;
-}
-
-template <class T>
-bool same_bits(const BasicTensor<T>& a, const BasicTensor<T>& b) {
-  return a.shape() == b.shape() &&
-         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(T)) == 0;
-}
-
-}  // namespace
+using namespace op_test;
 
 TEST_CASE("Adam follows its formulas over several steps") {
   Rng rng(51);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -108,12 +109,42 @@ class alignas(64) TaskQueue {
   std::atomic<std::uint64_t> range_;
 };
 
+/// Calls the body behind `body` for the tasks [begin, end).
+using RunTasks = void (*)(const void* body, Index begin, Index end, int thread);
+
 template <class Body>
-void call_task(Body& body, Index task, [[maybe_unused]] int thread) {
-  if constexpr (std::is_invocable_v<Body&, Index, int>)
-    body(task, thread);
-  else
-    body(task);
+void run_tasks(const void* body, Index begin, Index end, [[maybe_unused]] int thread) {
+  Body& call = *static_cast<Body*>(const_cast<void*>(body));
+  for (Index task = begin; task < end; ++task)
+    if constexpr (std::is_invocable_v<Body&, Index, int>)
+      call(task, thread);
+    else
+      call(task);
+}
+
+/// run(body, ...) for every task in [0, count), on `threads` threads. Not a template: compilers take long
+/// over each parallel region, and so there is one.
+inline void run_parallel([[maybe_unused]] Index count, [[maybe_unused]] int threads,
+                         [[maybe_unused]] RunTasks run, [[maybe_unused]] const void* body) {
+#ifdef _OPENMP
+  const Index chunk = count / (64 * threads) + 1, chunks = (count + chunk - 1) / chunk;
+  std::vector<TaskQueue, PoolAllocator<TaskQueue>> queues(static_cast<std::size_t>(threads));
+  for (Index thread = 0; thread < threads; ++thread)
+    queues[static_cast<std::size_t>(thread)].assign(share_begin(chunks, thread, threads),
+                                                    share_begin(chunks, thread + 1, threads));
+#  pragma omp parallel num_threads(threads)
+  {
+    const FlushDenormals flush;
+    const int thread = omp_get_thread_num();
+    TaskQueue& own = queues[static_cast<std::size_t>(thread)];
+    for (int victim = thread, tried = 0; tried < threads;) {
+      for (Index c = 0; own.take(c); tried = 0)
+        run(body, c * chunk, std::min((c + 1) * chunk, count), thread);
+      victim = (victim + 1) % threads;
+      if (!own.take_half_of(queues[static_cast<std::size_t>(victim)])) ++tried;
+    }
+  }
+#endif
 }
 }  // namespace detail
 
@@ -133,33 +164,11 @@ inline int threads_for([[maybe_unused]] Index count, [[maybe_unused]] double wor
 template <class Body>
 void parallel_for(Index count, double work, Body&& body) {
   if (count <= 0) return;
-  [[maybe_unused]] const int threads = threads_for(count, work);
-#ifdef _OPENMP
-  if (threads > 1) {
-    const Index chunk = count / (64 * threads) + 1, chunks = (count + chunk - 1) / chunk;
-    std::vector<detail::TaskQueue, PoolAllocator<detail::TaskQueue>> queues(
-        static_cast<std::size_t>(threads));
-    for (Index thread = 0; thread < threads; ++thread)
-      queues[static_cast<std::size_t>(thread)].assign(detail::share_begin(chunks, thread, threads),
-                                                      detail::share_begin(chunks, thread + 1, threads));
-#  pragma omp parallel num_threads(threads)
-    {
-      const FlushDenormals flush;
-      const int thread = omp_get_thread_num();
-      detail::TaskQueue& own = queues[static_cast<std::size_t>(thread)];
-      for (int victim = thread, tried = 0; tried < threads;) {
-        for (Index c = 0; own.take(c); tried = 0)
-          for (Index task = c * chunk; task < std::min((c + 1) * chunk, count); ++task)
-            detail::call_task(body, task, thread);
-        victim = (victim + 1) % threads;
-        if (!own.take_half_of(queues[static_cast<std::size_t>(victim)])) ++tried;
-      }
-    }
-    return;
-  }
-#endif
+  const detail::RunTasks run = detail::run_tasks<std::remove_reference_t<Body>>;
+  if (const int threads = threads_for(count, work); threads > 1)
+    return detail::run_parallel(count, threads, run, std::addressof(body));
   const FlushDenormals flush;
-  for (Index task = 0; task < count; ++task) detail::call_task(body, task, 0);
+  run(std::addressof(body), 0, count, 0);
 }
 
 /// parallel_for over [0, size) cut into fixed blocks: body(begin, end).
