@@ -63,16 +63,21 @@ BasicVar<T> consistency_objective(BasicVar<T> logits, BasicVar<T> moved_logits, 
 /// Not in the note: what makes the continuous codes of an image x, real or generated, mean what is measured
 /// of it, a_j(x),
 ///
-///     E_x[-sum_j log N(a_j(x); mu_j(x), sigma_j^2(x))];
+///     E_x[sum_j -log N(a_j(x); mu_j(x), sigma_j^2(x)) + s^2 / (2 sigma_j^2(x))],
 ///
-/// attributes [N, C] for the first C continuous codes; q are the outputs of Q's head. Source: Spurr et al.,
+/// the expectation of -log N(a_j(x) + e; ...) over noise e ~ N(0, s^2): at its best sigma is at least s, so
+/// that what q asks of G stays within its reach. attributes [N, C] for the first C continuous codes; q are
+/// the outputs of Q's head; s is `noise`. Source: Spurr et al.,
 /// "Guiding InfoGAN with semi-supervision", ECML PKDD 2017 (arXiv 1707.04487); here with measured values in
 /// place of labels.
 template <class T>
-BasicVar<T> attribute_objective(const Codes& codes, BasicVar<T> q, const BasicTensor<T>& attributes) {
+BasicVar<T> attribute_objective(const Codes& codes, BasicVar<T> q, const BasicTensor<T>& attributes,
+                                double noise = 0) {
   const auto first = [&](BasicVar<T> all) { return slice(all, -1, 0, attributes.shape()[1]); };
   const BasicVar<T> log_std = clamp(codes.raw_log_stds(q), Codes::lowest_log_std, Codes::highest_log_std);
-  return -mean(sum(BasicNormal<T>(first(codes.means(q)), first(log_std)).log_prob(attributes), -1));
+  const BasicVar<T> exact =
+      -mean(sum(BasicNormal<T>(first(codes.means(q)), first(log_std)).log_prob(attributes), -1));
+  return noise > 0 ? exact + 0.5 * noise * noise * mean(sum(exp(-2 * first(log_std)), -1)) : exact;
 }
 
 }  // namespace infogan

@@ -39,6 +39,7 @@ struct Settings {
   Index neighbours = 5;
   double neighbour_share = 0.5;
   double attributes = 0.2;
+  double attribute_noise = 0;
   // Optimisation.
   double learning_rate_d = 2e-4;
   double learning_rate_g = 1e-3;
@@ -114,6 +115,8 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
   visitor("neighbour-share", s.neighbour_share, "share of the run, its start, with neighbours");
   visitor("attributes", s.attributes,
           "weight of c2 and c3 being read as the slant and the stroke width measured of images");
+  visitor("attribute-noise", s.attribute_noise,
+          "standard deviation of noise in what is measured: q(c2|x), q(c3|x) learn to be as broad");
   visitor("learning-rate-d", s.learning_rate_d, "Adam's learning rate for trunk and discriminator");
   visitor("learning-rate-g", s.learning_rate_g, "Adam's learning rate for the generator");
   visitor("learning-rate-q", s.learning_rate_q, "Adam's learning rate for Q's head");
@@ -160,6 +163,7 @@ inline void validate(const Settings& s) {
   at_least_zero("consistency", s.consistency);
   at_least_zero("balance", s.balance);
   at_least_zero("attributes", s.attributes);
+  at_least_zero("attribute-noise", s.attribute_noise);
   check(s.neighbours >= 0 && s.neighbours <= 1000, "--neighbours is ", s.neighbours,
         "; 0 to 1000 are possible");
   share("warm-up", s.warm_up);

@@ -140,8 +140,9 @@ class Trainer {
       }
       if (attributes_.count() > 0)
         add(settings_.attributes * continuous_factor_,
-            attribute_objective(codes_, part(q, 0), attributes_.of(real)) +
-                attribute_objective(codes_, part(q, 1), attributes_.of(fake.value())),
+            attribute_objective(codes_, part(q, 0), attributes_.of(real), settings_.attribute_noise) +
+                attribute_objective(codes_, part(q, 1), attributes_.of(fake.value()),
+                                    settings_.attribute_noise),
             figures.attributes);
     }
     const auto gradients = tape.gradient(objective, d_step_targets_);

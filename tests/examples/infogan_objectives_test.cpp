@@ -70,6 +70,15 @@ TEST_CASE("attributes: minus the Gaussian log-likelihood of what is measured, of
     BasicTape<double> tape;
     CHECK(attribute_objective(codes, tape.constant(q), attributes).item() == doctest::Approx(expected));
     CHECK(gradcheck([&](BasicVar<double> x) { return attribute_objective(codes, x, attributes); }, q));
+    // A quadratic's expectation over any noise of mean 0 and deviation s; here +s and -s alike.
+    const double s = 0.3;
+    auto above = attributes, below = attributes;
+    above.mutable_array() += s, below.mutable_array() -= s;
+    CHECK(attribute_objective(codes, tape.constant(q), attributes, s).item() ==
+          doctest::Approx((attribute_objective(codes, tape.constant(q), above).item() +
+                           attribute_objective(codes, tape.constant(q), below).item()) /
+                          2));
+    CHECK(gradcheck([&](BasicVar<double> x) { return attribute_objective(codes, x, attributes, s); }, q));
   }
 }
 

@@ -122,6 +122,7 @@ refuses "--continuous-warm-up is 1.5" train --continuous-warm-up 1.5 --output x
 refuses "--neighbour-share is -0.1" train --neighbour-share -0.1 --output x
 refuses "--balance is -1" train --balance -1 --output x
 refuses "--attributes is -1" train --attributes -1 --output x
+refuses "--attribute-noise is -1" train --attribute-noise -1 --output x
 refuses "--decay is 2" train --decay 2 --output x
 cp -r few wide
 printf '\0\0\0\16\0\0\0\70' | dd of=wide/train-images-idx3-ubyte bs=1 seek=8 conv=notrunc status=none  # 14 x 56
