@@ -7,6 +7,8 @@
 #include <limits>
 #include <random>
 
+#include "kernels/kernel_test.hpp"
+
 using namespace eigengrad;
 using namespace kernel_test;
 

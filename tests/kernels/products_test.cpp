@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/kernel_test.hpp"
+
 using namespace eigengrad;
 using namespace kernel_test;
 

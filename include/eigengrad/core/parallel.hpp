@@ -124,27 +124,31 @@ void run_tasks(const void* body, Index begin, Index end, [[maybe_unused]] int th
 
 /// run(body, ...) for every task in [0, count), on `threads` threads. Not a template: compilers take long
 /// over each parallel region, and so there is one.
-inline void run_parallel([[maybe_unused]] Index count, [[maybe_unused]] int threads,
-                         [[maybe_unused]] RunTasks run, [[maybe_unused]] const void* body) {
+inline void run_on_threads(Index count, [[maybe_unused]] int threads, RunTasks run, const void* body) {
 #ifdef _OPENMP
-  const Index chunk = count / (64 * threads) + 1, chunks = (count + chunk - 1) / chunk;
-  std::vector<TaskQueue, PoolAllocator<TaskQueue>> queues(static_cast<std::size_t>(threads));
-  for (Index thread = 0; thread < threads; ++thread)
-    queues[static_cast<std::size_t>(thread)].assign(share_begin(chunks, thread, threads),
-                                                    share_begin(chunks, thread + 1, threads));
+  if (threads > 1) {
+    const Index chunk = count / (64 * threads) + 1, chunks = (count + chunk - 1) / chunk;
+    std::vector<TaskQueue, PoolAllocator<TaskQueue>> queues(static_cast<std::size_t>(threads));
+    for (Index thread = 0; thread < threads; ++thread)
+      queues[static_cast<std::size_t>(thread)].assign(share_begin(chunks, thread, threads),
+                                                      share_begin(chunks, thread + 1, threads));
 #  pragma omp parallel num_threads(threads)
-  {
-    const FlushDenormals flush;
-    const int thread = omp_get_thread_num();
-    TaskQueue& own = queues[static_cast<std::size_t>(thread)];
-    for (int victim = thread, tried = 0; tried < threads;) {
-      for (Index c = 0; own.take(c); tried = 0)
-        run(body, c * chunk, std::min((c + 1) * chunk, count), thread);
-      victim = (victim + 1) % threads;
-      if (!own.take_half_of(queues[static_cast<std::size_t>(victim)])) ++tried;
+    {
+      const FlushDenormals flush;
+      const int thread = omp_get_thread_num();
+      TaskQueue& own = queues[static_cast<std::size_t>(thread)];
+      for (int victim = thread, tried = 0; tried < threads;) {
+        for (Index c = 0; own.take(c); tried = 0)
+          run(body, c * chunk, std::min((c + 1) * chunk, count), thread);
+        victim = (victim + 1) % threads;
+        if (!own.take_half_of(queues[static_cast<std::size_t>(victim)])) ++tried;
+      }
     }
+    return;
   }
 #endif
+  const FlushDenormals flush;
+  run(body, 0, count, 0);
 }
 }  // namespace detail
 
@@ -164,11 +168,8 @@ inline int threads_for([[maybe_unused]] Index count, [[maybe_unused]] double wor
 template <class Body>
 void parallel_for(Index count, double work, Body&& body) {
   if (count <= 0) return;
-  const detail::RunTasks run = detail::run_tasks<std::remove_reference_t<Body>>;
-  if (const int threads = threads_for(count, work); threads > 1)
-    return detail::run_parallel(count, threads, run, std::addressof(body));
-  const FlushDenormals flush;
-  run(std::addressof(body), 0, count, 0);
+  detail::run_on_threads(count, threads_for(count, work), detail::run_tasks<std::remove_reference_t<Body>>,
+                         std::addressof(body));
 }
 
 /// parallel_for over [0, size) cut into fixed blocks: body(begin, end).
