@@ -2,7 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <numbers>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -30,22 +33,47 @@ inline AffineMap<float> straightening(const float* image, eigengrad::Index heigh
   return {1, static_cast<float>(xy / yy), static_cast<float>(mx), 0, 1, static_cast<float>(my)};
 }
 
-/// Straightened images, 2x2 pixels averaged: [N, H / 2 * W / 2].
-inline eigengrad::Tensor straightened(const eigengrad::ByteImages& images) {
+inline constexpr eigengrad::Index cell = 4;          // pixels along each side
+inline constexpr eigengrad::Index orientations = 6;  // of half a turn
+
+/// Adds the gradients of an image to histogram[H / cell][W / cell][orientations], in half turns and by their
+/// lengths: each is shared by the two orientations that its own lies between.
+inline void add_gradients(const eigengrad::Tensor& image, float* histogram) {
+  using eigengrad::Index;
+  const Index rows = image.shape()[0] / cell, columns = image.shape()[1] / cell;
+  for (Index y = 1; y < std::min(rows * cell, image.shape()[0] - 1); ++y)
+    for (Index x = 1; x < std::min(columns * cell, image.shape()[1] - 1); ++x) {
+      const float dx = image(y, x + 1) - image(y, x - 1), dy = image(y + 1, x) - image(y - 1, x);
+      const float length = std::hypot(dx, dy);
+      if (length == 0) continue;
+      const float turn = std::atan2(dy, dx) / std::numbers::pi_v<float> + 1;  // in [0, 2], half turns
+      const float place = turn * orientations, below = std::floor(place);
+      const auto first = static_cast<Index>(below);
+      float* const bins = histogram + (y / cell * columns + x / cell) * orientations;
+      bins[first % orientations] += length * (below + 1 - place);
+      bins[(first + 1) % orientations] += length * (place - below);
+    }
+}
+
+/// Points [N, H / cell W / cell orientations] whose Euclidean distances are, up to a factor, the Hellinger
+/// distances of the images' distributions of gradient over place and orientation, after straightening.
+inline eigengrad::Tensor gradient_distributions(const eigengrad::ByteImages& images) {
   using namespace eigengrad;
   const Index n = images.count(), height = images.shape()[1], width = images.shape()[2];
-  const Index w = width / 2, size = height / 2 * w;
+  const Index size = height / cell * (width / cell) * orientations;
   Tensor points = Tensor::zeros({n, size});
   float* const to = points.mutable_data();
   constexpr Index block = 500;
   for (Index begin = 0; begin < n; begin += block) {
     const Tensor part = images.slice(begin, std::min(begin + block, n));
-    parallel_for(part.shape()[0], static_cast<double>(part.size()) * 40, [&](Index i) {
+    parallel_for(part.shape()[0], static_cast<double>(part.size()) * 60, [&](Index i) {
       const float* const image = part.data() + i * height * width;
       Tensor upright = Tensor::uninitialized({height, width});
       warp(image, upright.mutable_data(), height, width, straightening(image, height, width));
-      for (Index y = 0; y < height / 2 * 2; ++y)
-        for (Index x = 0; x < w * 2; ++x) to[(begin + i) * size + y / 2 * w + x / 2] += upright(y, x) / 4;
+      float* const histogram = to + (begin + i) * size;
+      add_gradients(upright, histogram);
+      const float total = std::accumulate(histogram, histogram + size, 1e-12f);
+      std::transform(histogram, histogram + size, histogram, [&](float v) { return std::sqrt(v / total); });
     });
   }
   return points;
@@ -53,15 +81,18 @@ inline eigengrad::Tensor straightened(const eigengrad::ByteImages& images) {
 
 }  // namespace detail
 
-/// The `count` nearest others of each image, [N, count], nearest first: by the Euclidean distance of what is
-/// left when position and slant are taken off and 2x2 pixels averaged. Throws where there are not so many.
+/// The `count` nearest others of each image, [N, count], nearest first: by the Hellinger distance of how the
+/// gradient is distributed over place and orientation once position and slant are taken off. Throws where
+/// there are not so many. Sources: Dalal, Triggs, "Histograms of oriented gradients for human detection",
+/// CVPR 2005; Arandjelovic, Zisserman, "Three things everyone should know to improve object retrieval", CVPR
+/// 2012 (the square root).
 inline std::vector<std::int32_t> nearest_neighbours(const eigengrad::ByteImages& images,
                                                     eigengrad::Index count) {
   using namespace eigengrad;
   const Index n = images.count();
   check(count >= 1 && count < n, "nearest neighbours: ", count, " of ", n, " images are wanted; ", n - 1,
         " is the most");
-  const Tensor points = detail::straightened(images);
+  const Tensor points = detail::gradient_distributions(images);
   std::vector<std::int32_t> result(static_cast<std::size_t>(n * count));
   for_each_squared_distances(points, points, 1, [&](Index i, const float* squares) {
     using Candidate = std::pair<float, std::int32_t>;  // squared distance, image

@@ -30,7 +30,7 @@ struct Settings {
   // The objectives.
   std::string loss = "non-saturating";
   double lambda_categorical = 2;
-  double lambda_continuous = 0.3;
+  double lambda_continuous = 0.5;
   double warm_up = 0.25;
   double continuous_warm_up = 0.5;
   std::string trunk_trained_by = "both";
@@ -39,7 +39,7 @@ struct Settings {
   Index neighbours = 5;
   double neighbour_share = 0.5;
   double attributes = 0.2;
-  double attribute_noise = 0;
+  double attribute_noise = 0.2;
   // Optimisation.
   double learning_rate_d = 2e-4;
   double learning_rate_g = 1e-3;

@@ -49,6 +49,32 @@ TEST_CASE("nearest neighbours: a shifted and slanted copy is the nearest") {
   CHECK(neighbours[5] == 1);
 }
 
+TEST_CASE("nearest neighbours: gradients are distributed over place and orientation as drawn") {
+  // Image 0 is bright from its middle to the right, image 1 the same half as bright, image 2 from its middle
+  // down; image 3 is blank.
+  std::vector<std::uint8_t> bytes(4 * 28 * 28, 0);
+  for (Index y = 0; y < 28; ++y)
+    for (Index x = 0; x < 28; ++x) {
+      const auto pixel = static_cast<std::size_t>(y * 28 + x);
+      if (x >= 14) bytes[pixel] = 200, bytes[784 + pixel] = 100;
+      if (y >= 14) bytes[2 * 784 + pixel] = 200;
+    }
+  const ByteImages images({4, 28, 28, 1}, bytes);
+  const Tensor points = examples::detail::gradient_distributions(images);
+  REQUIRE(points.shape() == Shape{4, 7 * 7 * 6});
+  for (Index i = 0; i < 3; ++i) CHECK(points.matrix().row(i).squaredNorm() == doctest::Approx(1));
+  CHECK(points.matrix().row(3).squaredNorm() == 0);
+  CHECK((points.matrix().row(0) - points.matrix().row(1)).norm() < 1e-4);
+  const auto share = [&](Index i, Index orientation) {
+    double sum = 0;
+    for (Index place = 0; place < 49; ++place) sum += std::pow(points(i, place * 6 + orientation), 2);
+    return sum;
+  };
+  // A gradient along x is of orientation 0, one along y a quarter turn on: orientation 3 of 6.
+  CHECK(share(0, 0) == doctest::Approx(1));
+  CHECK(share(2, 3) == doctest::Approx(1));
+}
+
 TEST_CASE("nearest neighbours: more than there are is an error") {
   const examples::SyntheticDigits digits = examples::synthetic_digits(5, 1);
   CHECK(examples::nearest_neighbours(digits.images, 4).size() == 20);
