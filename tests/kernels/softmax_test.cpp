@@ -1,4 +1,6 @@
 #include "eigengrad/kernels/softmax.hpp"
+#include "eigengrad/core/random.hpp"
+#include "eigengrad/kernels/layout.hpp"
 
 #include "kernels/kernel_test.hpp"
 
@@ -62,6 +64,30 @@ void check_softmax(std::mt19937& generator, const BasicTensor<T>& x) {
 }
 
 }  // namespace
+
+TEST_CASE("softmax: large tensors, written past the caches, are what their rows are alone") {
+  // Rows that start on a vector, and rows that do not; the last are longer than what waits in the cache.
+  for (const Shape& shape : {Shape{8200, 1024}, Shape{8300, 1023}, Shape{4100, 2064}}) {
+    CAPTURE(to_string(shape));
+    Rng rng(1);
+    const Tensor x = rng.normal<float>(shape), dy = rng.normal<float>(shape);
+    const Tensor y = kernels::softmax(x), log_y = kernels::log_softmax(x),
+                 dx = kernels::softmax_gradient(dy, y), log_dx = kernels::log_softmax_gradient(dy, log_y);
+    Index different = 0;
+    for (Index row = 0; row < shape[0]; row += 500) {
+      const auto part = [&](const Tensor& all) { return kernels::slice(all, 0, row, row + 1); };
+      const auto compare = [&](const Tensor& all, const Tensor& alone) {
+        const Tensor there = part(all);
+        for (Index i = 0; i < alone.size(); ++i) different += there.data()[i] != alone.data()[i];
+      };
+      compare(y, kernels::softmax(part(x)));
+      compare(log_y, kernels::log_softmax(part(x)));
+      compare(dx, kernels::softmax_gradient(part(dy), part(y)));
+      compare(log_dx, kernels::log_softmax_gradient(part(dy), part(log_y)));
+    }
+    CHECK(different == 0);
+  }
+}
 
 TEST_CASE_TEMPLATE("softmax, log_softmax, logsumexp and gradients against the formulas", T, float, double) {
   const Poison poison;

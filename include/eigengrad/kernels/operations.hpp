@@ -42,7 +42,8 @@ struct Multiply {};
 struct Divide {};
 struct Minimum {};
 struct Maximum {};
-struct Greater {};  ///< 1 where a > b, else 0
+struct LargestNumber {};  ///< the larger of a and b, of a number and NaN the number; a is a number
+struct Greater {};        ///< 1 where a > b, else 0
 struct Equal {};
 
 // Gradients: (dy, y) or (dy, x) -> dx.
@@ -59,9 +60,23 @@ struct ClampGradient {         ///< dy where low <= x <= high
   double low, high;
 };
 
+// Softmax of one row.
+struct DivideBy {
+  double divisor;
+};
+struct SubtractBoth {  ///< (x - first) - second
+  double first, second;
+};
+struct SoftmaxGradient {  ///< (dy, y) -> y (dy - dot)
+  double dot;
+};
+struct LogSoftmaxGradient {  ///< (dy, y) -> dy - exp(y) sum
+  double sum;
+};
+
 // Bernoulli with logit l.
 struct BernoulliLogProb {};  ///< (l, x) -> x log sigmoid(l) + (1 - x) log sigmoid(-l)
-struct BernoulliScore {};    ///< (l, x) -> its derivative, x sigmoid(-l) - (1 - x) sigmoid(l) = x - sigmoid(l)
+struct BernoulliScore {};  ///< (l, x) -> its derivative, x sigmoid(-l) - (1 - x) sigmoid(l) = x - sigmoid(l)
 struct BernoulliEntropy {};  ///< l -> log(1 + e^-|l|) + |l| sigmoid(-|l|)
 
 }  // namespace eigengrad::kernels::op

@@ -25,15 +25,22 @@ void for_each_row(Index rows, Index features, double work_per_element, Body body
                   });
 }
 
-/// log sum_i exp(x_i) as its two terms, to be added: the largest value and the logarithm of what is left.
+/// log sum_i exp(x_i) as its two terms, to be added: the largest value, which a NaN in x may be or not, and
+/// the logarithm of what is left.
 template <class T>
 struct LogSumExp {
   T largest, rest;
 };
-template <class T, class Isa>
-LogSumExp<T> log_sum_exp(Isa isa, const T* x, Index n) {
-  const T largest = reduce_run(isa, op::Maximum{}, x, n);
+template <class T, class Isa, class Largest>
+LogSumExp<T> log_sum_exp(Isa isa, Largest operation, const T* x, Index n) {
+  const T largest = reduce_run(isa, operation, x, n);
   return {largest, std::log(exp_row(isa, x, n, largest, static_cast<T*>(nullptr)))};
+}
+
+/// Whether rows go past the caches: of large results, if they are long enough for a fence after each.
+template <class T>
+bool are_rows_past_caches(const BasicTensor<T>& y) {
+  return y.features() >= 256 && is_past_caches<T>(y.size());
 }
 
 template <class T>
@@ -55,10 +62,15 @@ BasicTensor<T> softmax(const BasicTensor<T>& x) {
   BasicTensor<T> y = BasicTensor<T>::uninitialized(x.shape());
   T* const to = y.mutable_data();
   const Index n = x.features();
+  // The exponentials wait in the first-level cache where y goes past it.
+  constexpr Index longest = 2048;
+  const bool past_caches = n <= longest && detail::are_rows_past_caches(y);
   detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
     const T* const from = x.data() + row * n;
-    T* const result = to + row * n;
-    divide_row(isa, result, n, exp_row(isa, from, n, reduce_run(isa, op::Maximum{}, from, n), result));
+    alignas(64) T waiting[longest];
+    T* const exponentials = past_caches ? waiting : to + row * n;
+    const T sum = exp_row(isa, from, n, reduce_run(isa, op::LargestNumber{}, from, n), exponentials);
+    unary_block(isa, op::DivideBy{static_cast<double>(sum)}, exponentials, to + row * n, n, past_caches);
   });
   return y;
 }
@@ -74,7 +86,7 @@ BasicTensor<T> logsumexp(const BasicTensor<T>& x, bool keep_axis = false) {
   T* const to = y.mutable_data();
   const Index n = x.features();
   detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
-    const auto [largest, rest] = detail::log_sum_exp(isa, x.data() + row * n, n);
+    const auto [largest, rest] = detail::log_sum_exp(isa, op::Maximum{}, x.data() + row * n, n);
     to[row] = std::isinf(largest) ? largest : largest + rest;
   });
   return y;
@@ -87,12 +99,13 @@ BasicTensor<T> log_softmax(const BasicTensor<T>& x) {
   BasicTensor<T> y = BasicTensor<T>::uninitialized(x.shape());
   T* const to = y.mutable_data();
   const Index n = x.features();
+  const bool past_caches = detail::are_rows_past_caches(y);
   detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
     const T* const from = x.data() + row * n;
     // The large term first: x - largest is exact or nearly so, and keeps the digits of the small one.
-    const auto [largest, rest] = detail::log_sum_exp(isa, from, n);
-    binary_block(isa, op::Subtract{}, from, 1, &largest, 0, to + row * n, n);
-    binary_block(isa, op::Subtract{}, to + row * n, 1, &rest, 0, to + row * n, n);
+    const auto [largest, rest] = detail::log_sum_exp(isa, op::LargestNumber{}, from, n);
+    unary_block(isa, op::SubtractBoth{static_cast<double>(largest), static_cast<double>(rest)}, from,
+                to + row * n, n, past_caches);
   });
   return y;
 }
@@ -104,12 +117,12 @@ BasicTensor<T> softmax_gradient(const BasicTensor<T>& dy, const BasicTensor<T>& 
   BasicTensor<T> dx = BasicTensor<T>::uninitialized(y.shape());
   T* const to = dx.mutable_data();
   const Index n = y.features();
+  const bool past_caches = detail::are_rows_past_caches(y);
   detail::for_each_row(y.rows(), n, 4, [&](auto isa, Index row) {
     const T* const g = dy.data() + row * n;
     const T* const value = y.data() + row * n;
     const T dot = dot_row(isa, g, value, n);
-    binary_block(isa, op::Subtract{}, g, 1, &dot, 0, to + row * n, n);
-    binary_block(isa, op::Multiply{}, to + row * n, 1, value, 1, to + row * n, n);
+    binary_block(isa, op::SoftmaxGradient{static_cast<double>(dot)}, g, value, to + row * n, n, past_caches);
   });
   return dx;
 }
@@ -121,9 +134,12 @@ BasicTensor<T> log_softmax_gradient(const BasicTensor<T>& dy, const BasicTensor<
   BasicTensor<T> dx = BasicTensor<T>::uninitialized(y.shape());
   T* const to = dx.mutable_data();
   const Index n = y.features();
+  const bool past_caches = detail::are_rows_past_caches(y);
   detail::for_each_row(y.rows(), n, 8, [&](auto isa, Index row) {
     const T* const g = dy.data() + row * n;
-    subtract_scaled_exp_row(isa, g, y.data() + row * n, n, reduce_run(isa, op::Add{}, g, n), to + row * n);
+    const T sum = reduce_run(isa, op::Add{}, g, n);
+    binary_block(isa, op::LogSoftmaxGradient{static_cast<double>(sum)}, g, y.data() + row * n, to + row * n,
+                 n, past_caches);
   });
   return dx;
 }

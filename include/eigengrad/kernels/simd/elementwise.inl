@@ -105,6 +105,10 @@ template <class T>
   return a == a ? (b < a ? a : b) : a;
 }
 template <class T>
+[[gnu::always_inline]] inline Vector<T> apply(op::LargestNumber, Vector<T> a, Vector<T> b) {
+  return b > a ? b : a;
+}
+template <class T>
 [[gnu::always_inline]] inline Vector<T> apply(op::Greater, Vector<T> a, Vector<T> b) {
   return a > b ? broadcast(T(1)) : Vector<T>{};
 }
@@ -161,6 +165,23 @@ template <class T>
   return log1p_unit<T>(e) + magnitude * quotient<T>(e, T(1) + e);
 }
 
+template <class T>
+[[gnu::always_inline]] inline Vector<T> apply(op::DivideBy o, Vector<T> x) {
+  return quotient<T>(x, broadcast(T(o.divisor)));
+}
+template <class T>
+[[gnu::always_inline]] inline Vector<T> apply(op::SubtractBoth o, Vector<T> x) {
+  return (x - T(o.first)) - T(o.second);
+}
+template <class T>
+[[gnu::always_inline]] inline Vector<T> apply(op::SoftmaxGradient o, Vector<T> dy, Vector<T> y) {
+  return y * (dy - T(o.dot));
+}
+template <class T>
+[[gnu::always_inline]] inline Vector<T> apply(op::LogSoftmaxGradient o, Vector<T> dy, Vector<T> y) {
+  return dy - vector_exp<T>(y) * T(o.sum);
+}
+
 template <bool streaming, class Op, class T>
 [[gnu::always_inline]] inline void unary_run(Op operation, const T* x, T* y, Index n) {
   Index i = 0;
@@ -196,13 +217,18 @@ template <bool streaming, int stride_a, int stride_b, class Op, class T>
   end_streaming<streaming>();
 }
 
-// y = op(a, b) with operand strides of 0 or 1; y may be a or b. `past_caches` is a wish, for another y and strides of 1.
+// y = op(a, b); y may be a or b unless it is written past the caches.
 template <class Op, class T>
-inline void binary_block(Isa, Op operation, const T* a, Index stride_a, const T* b, Index stride_b, T* y,
+inline void binary_block(Isa, Op operation, const T* a, const T* b, T* y, Index n, bool past_caches = false) {
+  if (past_caches && is_vector_aligned(y)) return binary_run<true, 1, 1>(operation, a, b, y, n);
+  binary_run<false, 1, 1>(operation, a, b, y, n);
+}
+
+// The same with operand strides of 0 or 1.
+template <class Op, class T>
+inline void binary_block(Isa isa, Op operation, const T* a, Index stride_a, const T* b, Index stride_b, T* y,
                          Index n, bool past_caches = false) {
-  if (stride_a == 1 && stride_b == 1)
-    return past_caches && is_vector_aligned(y) ? binary_run<true, 1, 1>(operation, a, b, y, n)
-                                               : binary_run<false, 1, 1>(operation, a, b, y, n);
+  if (stride_a == 1 && stride_b == 1) return binary_block(isa, operation, a, b, y, n, past_caches);
   if (stride_a == 1) return binary_run<false, 1, 0>(operation, a, b, y, n);
   if (stride_b == 1) return binary_run<false, 0, 1>(operation, a, b, y, n);
   binary_run<false, 0, 0>(operation, a, b, y, n);

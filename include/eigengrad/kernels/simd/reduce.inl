@@ -11,12 +11,21 @@ inline constexpr T identity_of(op::Maximum) {
 }
 
 template <class T>
+inline constexpr T identity_of(op::LargestNumber) {
+  return -std::numeric_limits<T>::infinity();
+}
+
+template <class T>
 [[gnu::always_inline]] inline T apply_scalar(op::Add, T a, T b) {
   return a + b;
 }
 template <class T>
 [[gnu::always_inline]] inline T apply_scalar(op::Maximum, T a, T b) {
   return a == a ? (b < a ? a : b) : a;
+}
+template <class T>
+[[gnu::always_inline]] inline T apply_scalar(op::LargestNumber, T a, T b) {
+  return b > a ? b : a;
 }
 
 // op over the lanes of a vector, halves onto each other.
