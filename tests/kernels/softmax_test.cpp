@@ -134,6 +134,25 @@ TEST_CASE_TEMPLATE("softmax of infinities and NaN", T, float, double) {
   }
 }
 
+TEST_CASE_TEMPLATE("softmax of a NaN among numbers is NaN, wherever it stands", T, float, double) {
+  const T inf = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
+  constexpr Index n = 83;  // some vectors of every instruction set, and a rest
+  std::mt19937 generator(1);
+  BasicTensor<T> x = random<T>(generator, {n, n}, -5, 5);
+  for (Index row = 0; row < n; ++row) x.mutable_at(row, row) = nan;
+  const auto all_nan = [](const BasicTensor<T>& values) {
+    return std::all_of(values.values().begin(), values.values().end(), [](T v) { return v != v; });
+  };
+  CHECK(all_nan(kernels::softmax(x)));
+  CHECK(all_nan(kernels::log_softmax(x)));
+  CHECK(all_nan(kernels::logsumexp(x)));
+  // Nor does an inf hide it, before or behind it.
+  for (Index row = 0; row < n; ++row) x.mutable_at(row, (row + n / 2) % n) = inf;
+  CHECK(all_nan(kernels::softmax(x)));
+  CHECK(all_nan(kernels::log_softmax(x)));
+  CHECK(all_nan(kernels::logsumexp(x)));
+}
+
 TEST_CASE_TEMPLATE("softmax of nothing", T, float, double) {
   const Poison poison;
   CHECK(kernels::softmax(BasicTensor<T>::zeros({0, 4})).shape() == Shape{0, 4});

@@ -25,8 +25,8 @@ void for_each_row(Index rows, Index features, double work_per_element, Body body
                   });
 }
 
-/// log sum_i exp(x_i) as its two terms, to be added: the largest value, which a NaN in x may be or not, and
-/// the logarithm of what is left.
+/// log sum_i exp(x_i) as its two terms, to be added: the largest value, by op::Maximum or op::LargestNumber,
+/// and the logarithm of what is left, NaN if one x_i is.
 template <class T>
 struct LogSumExp {
   T largest, rest;
@@ -37,7 +37,8 @@ LogSumExp<T> log_sum_exp(Isa isa, Largest operation, const T* x, Index n) {
   return {largest, std::log(exp_row(isa, x, n, largest, static_cast<T*>(nullptr)))};
 }
 
-/// Whether rows go past the caches: of large results, if they are long enough for a fence after each.
+/// Whether the rows of y are written past the caches: where y is large, and each long enough to be worth the
+/// fence after it.
 template <class T>
 bool are_rows_past_caches(const BasicTensor<T>& y) {
   return y.features() >= 256 && is_past_caches<T>(y.size());
@@ -86,6 +87,7 @@ BasicTensor<T> logsumexp(const BasicTensor<T>& x, bool keep_axis = false) {
   T* const to = y.mutable_data();
   const Index n = x.features();
   detail::for_each_row(x.rows(), n, 8, [&](auto isa, Index row) {
+    // A NaN beside an inf is to be seen here: both leave nothing but NaN in the second term.
     const auto [largest, rest] = detail::log_sum_exp(isa, op::Maximum{}, x.data() + row * n, n);
     to[row] = std::isinf(largest) ? largest : largest + rest;
   });
