@@ -111,6 +111,15 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops over several blocks of every 
       check_product<T>(m, n, k, trial & 1, (trial >> 1 ^ trial) & 1, trial & 4, generator);
 }
 
+TEST_CASE_TEMPLATE("matmul agrees with plain loops where tiles pack what comes next", T, float, double) {
+  // Several tasks and blocks of k, rows that are a multiple of 4 KB apart and others, in every form.
+  const Poison poison;
+  std::mt19937 generator(15);
+  for (const auto& [m, n, k] :
+       {std::array<Index, 3>{76, 1024, 1100}, {1024, 112, 1100}, {100, 1031, 1024}, {1000, 70, 530}})
+    for (int form = 0; form < 4; ++form) check_product<T>(m, n, k, form & 1, form & 2, form == 0, generator);
+}
+
 TEST_CASE_TEMPLATE("matmul agrees with plain loops where one operand is narrow", T, float, double) {
   // Tiles read the other one, or where k is long both, where they lie.
   const Poison poison;
@@ -139,7 +148,9 @@ TEST_CASE_TEMPLATE("matmul reads nothing outside of its operands", T, float, dou
                                 {33, 7, 1500},
                                 {48, 64, 1030},
                                 {130, 300, 70},
-                                {127, 1030, 600}})
+                                {127, 1030, 600},
+                                {76, 1024, 1100},
+                                {1032, 200, 1100}})
     for (int form = 0; form < 4; ++form) {
       const bool ta = form & 1, tb = form & 2;
       const Index rows = m, columns = n;

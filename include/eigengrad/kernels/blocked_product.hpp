@@ -84,25 +84,7 @@ class BlockedProduct {
   /// another one has packed, line by line.
   static constexpr Index own_shared_size = (256 << 10) / static_cast<Index>(sizeof(T));
 
-  /// Where a block's panels are: those before `in_place_end` where the operand lies, from k on; of the others
-  /// the panel that starts at `first` at rest + first count, packed, or, copied as it lies, at rest + first
-  /// i_step.
-  struct Panels {
-    const ProductOperand<T>& operand;
-    Index k, in_place_end;
-    const T* rest;
-    bool is_copied = false;
-
-    const T* data(Index first, Index count) const {
-      return first < in_place_end ? operand.at(k, first)
-                                  : rest + first * (is_copied ? operand.i_step() : count);
-    }
-    Index k_step(Index first) const { return lies(first) ? operand.k_step() : operand.panel_width(first); }
-    Index i_step(Index first) const { return lies(first) ? operand.i_step() : 1; }
-
-   private:
-    bool lies(Index first) const { return is_copied || first < in_place_end; }
-  };
+  using Panels = ProductPanels<T>;
 
   bool is_small() const {
     return k_ <= kernels_.depth && (a_.padded + b_.padded) * k_ <= small_size && threads_for(2, work_) == 1;
@@ -128,21 +110,27 @@ class BlockedProduct {
 
   /// Whether tiles can read an operand where it lies: of B they need the columns side by side.
   bool readable(const ProductOperand<T>& operand) const { return operand.k_major || &operand == &a_; }
-  /// Whether an operand that meets so many panels of the other one is read where it lies. B is packed for
-  /// more than a few; A, of which a tile broadcasts single values, only where steps of its stride would all
-  /// map to the same sets of the caches, and where a panel is but a small part of the lines that it is in.
+  /// Whether an operand that meets so many panels of the other one is read where it lies: where those are
+  /// few. Also A, of which a tile broadcasts single values, unless it lies in few sets of the caches (rows
+  /// side by side may, as far as the first level holds a line of each), or is shared and pays for being
+  /// packed once: it meets many panels and need not come from memory for that. Columns of A that are cut are
+  /// packed by tiles.
   bool reads_in_place(const ProductOperand<T>& operand, Index panels) const {
     constexpr auto size = static_cast<Index>(sizeof(T));
-    const bool is_few = panels <= 4, same_sets = operand.stride * size % 4096 == 0;
+    const bool same_sets = operand.stride * size % 4096 == 0, is_shared = &operand == &shared_;
+    const bool pays = is_shared && panels >= 16 && operand.extent * operand.depth * size <= Index{1} << 20;
     if (!readable(operand)) return false;
-    if (!operand.k_major) return !same_sets;
-    return is_few || (&operand == &a_ && !same_sets && operand.width * size >= 48);
+    if (!operand.k_major)
+      return !same_sets || (operand.width <= eigengrad::detail::first_level_ways() && !pays);
+    if (panels <= 4) return true;
+    return is_shared && a_shared_ && !same_sets && operand.width * size >= 48 && !pays;
   }
 
   /// A task's packed panels of a block: all, or the last one of the operand.
   Index packed_size() const {
     const Index most = round_up(std::min(plan_.tile, cut_.extent), cut_.step);
-    return (cut_in_place_ ? std::min(cut_.width, most) : most) * plan_.k_block;
+    // A row that is packed while tiles are computed runs over into what follows.
+    return (cut_in_place_ ? std::min(cut_.width, most) : most) * plan_.k_block + kernels_.columns;
   }
   /// Packed panels of the shared operand: the last one, or all; a block at a time where no other task needs
   /// it again.
@@ -246,18 +234,24 @@ class BlockedProduct {
       next->plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
                      divide_up(column_end - (a_shared_ ? first : 0), b_.width),
                  count);
+    // A small one is in the second-level cache since the last columns.
+    const bool brings_a = !a_shared_ || a_.extent * count > own_shared_size;
     for (Index from = a_shared_ ? first : 0; from < column_end; from += chunk)
-      for (Index i = a_shared_ ? 0 : first; i < row_end; i += a_.width) {
+      for (Index i = a_shared_ ? 0 : first, rows; i < row_end; i += rows) {
+        rows = a.are_all_in_place() ? tile_height(kernels_, row_end - i) : a_.panel_used(i);
         ProductTile<T> tile{};
         tile.a = a.data(i, count);
         tile.a_step = a.k_step(i);
         tile.a_row_step = a.i_step(i);
-        tile.rows = a_.panel_used(i);
+        tile.rows = rows;
         tile.runs = &run;
         tile.run_count = 1;
         tile.c_row_step = b_.extent;
         tile.accumulate = accumulate;
         tile.past_caches = past_caches;
+        ProductLookahead<T> next_a;
+        if (brings_a && i + rows < row_end) next_a = a.lookahead(i + rows, count);
+        next_a.plan(0, count);
         for (Index j = from; j < std::min(from + chunk, column_end); j += b_.width) {
           tile.b = b.data(j, count);
           tile.b_step = tile.b_unit = b.k_step(j);
@@ -266,6 +260,7 @@ class BlockedProduct {
           tile.bias = bias == nullptr ? nullptr : bias + j;
           tile.ahead = nullptr;
           if (next != nullptr) next->before(tile);
+          if (tile.ahead == nullptr) next_a.share(tile);
           kernels_.tile(tile);
         }
       }

@@ -98,7 +98,8 @@ class WeightGradient {
         const Index run_count = by_pixel_ ? list_pixels(kernel_row, tap, begin, block_end, runs)
                                           : list_lines(kernel_row, tap, begin, block_end, runs);
         T* const c = sums + ((kernel_row * g_.kernel_width + tap) * g_.in) * g_.out;
-        for (Index i = row_begin; i < row_end; i += kernels_.rows)
+        for (Index i = row_begin, rows; i < row_end; i += rows) {
+          rows = tile_height(kernels_, row_end - i);
           for (Index j = 0; j < g_.out; j += kernels_.columns) {
             ProductTile<T> tile{.a = x_ + i,
                                 .a_step = x_run_step_,
@@ -109,13 +110,14 @@ class WeightGradient {
                                 .run_count = run_count,
                                 .c = c + i * g_.out + j,
                                 .c_row_step = g_.out,
-                                .rows = std::min(kernels_.rows, row_end - i),
+                                .rows = rows,
                                 .columns = std::min(kernels_.columns, g_.out - j),
                                 .accumulate = accumulate};
             next_x.share(tile);
             next_dy.share(tile);
             kernels_.tile(tile);
           }
+        }
       }
     }
   }

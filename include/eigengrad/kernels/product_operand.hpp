@@ -22,6 +22,14 @@ const ProductKernels<T>& product_kernels() {
   return kernels;
 }
 
+/// Rows of the next tile where `left` are left: two tiles share what would leave a narrow one, of which fewer
+/// sums run side by side than a multiply-add takes cycles.
+template <class T>
+Index tile_height(const ProductKernels<T>& kernels, Index left) {
+  if (left <= kernels.rows || left > kernels.rows + kernels.row_step) return std::min(left, kernels.rows);
+  return round_up(divide_up(left, 2), kernels.row_step);
+}
+
 /// Memory that is read next, brought into the second-level cache while tiles before it are computed: rows of
 /// `length` values, `stride` apart.
 template <class T>
@@ -116,9 +124,38 @@ struct ProductOperand {
   }
 };
 
-/// A block of an operand that is packed while tiles before it are computed. Where rows lie side by side in
-/// memory they bring it in whole. Where columns do, each brings in some steps of k, which are packed at once:
-/// a row length that is a power of two maps all rows to few sets of the cache, where no block could wait.
+/// Where an operand's panels of a block of k are: those before `in_place_end` where the operand lies, from k
+/// on; of the others the panel that starts at `first` at rest + first count, packed, or, copied as it lies,
+/// at rest + first i_step.
+template <class T>
+struct ProductPanels {
+  const ProductOperand<T>& operand;
+  Index k, in_place_end;
+  const T* rest;
+  bool is_copied = false;
+
+  const T* data(Index first, Index count) const {
+    return first < in_place_end ? operand.at(k, first)
+                                : rest + first * (is_copied ? operand.i_step() : count);
+  }
+  Index k_step(Index first) const { return lies(first) ? operand.k_step() : operand.panel_width(first); }
+  Index i_step(Index first) const { return lies(first) ? operand.i_step() : 1; }
+  bool are_all_in_place() const { return in_place_end == operand.extent; }
+  /// A panel as something to bring in, if its lines follow one another.
+  ProductLookahead<T> lookahead(Index first, Index count) const {
+    const bool is_packed = !lies(first);
+    if (!is_packed && operand.k_major) return {};
+    return {data(first, count), operand.panel_used(first), count, is_packed ? count : operand.stride};
+  }
+
+ private:
+  bool lies(Index first) const { return is_copied || first < in_place_end; }
+};
+
+/// A block of an operand that is packed while tiles before it are computed. Where columns lie side by side in
+/// memory, a tile brings in some steps of k of one panel and packs what the tile before it has brought in: a
+/// row length that is a power of two maps all rows to few sets of the cache, where no block could wait. Where
+/// rows do, and where tiles pack nothing, they bring it in whole.
 template <class T>
 class PackAhead {
  public:
@@ -131,50 +168,85 @@ class PackAhead {
         last_(last),
         k_(k),
         block_(block),
-        panels_(panels) {}
+        panels_(panels),
+        next_{first, 0, 0} {}
 
   /// Whether there is anything to pack.
   bool is_needed() const { return block_ > 0; }
   /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k, like a ProductLookahead.
   void plan(Index tiles, Index steps) {
-    steps_ = steps;
-    const Index line = 64 / static_cast<Index>(sizeof(T));  // values
-    chunk_ =
-        operand_->k_major ? std::max<Index>(1, divide_up(steps, 2) / ((last_ - first_) / line + 1)) : block_;
-    fetch_chunk();
-    tiles_before_ = std::max<Index>(0, tiles - divide_up(block_, chunk_) * fetched_.tiles());
-  }
-  /// Before a tile is computed: packs what has come, and lets the tile bring in more.
-  void before(ProductTile<T>& tile) {
-    if (--tiles_before_ >= 0 || packed_ == block_) return;
-    if (fetched_.tiles() == 0) {
-      pack(length());
-      fetch_chunk();
+    if (!in_parts()) {
+      lookahead_ = operand_->lookahead(first_, last_, k_, block_);
+      lookahead_.plan(tiles, steps);
+      return;
     }
-    fetched_.share(tile);
+    most_rows_ = steps / 2 / lines_of_row();
+    if (most_rows_ == 0) return;
+    const Index chunks = (last_ - first_) / operand_->width * divide_up(block_, most_rows_);
+    tiles_before_ = tiles - chunks - 1;
+    next_ = chunk_at(first_, 0);
+  }
+  /// Before a tile is computed: lets it bring in more, and pack what has come.
+  void before(ProductTile<T>& tile) {
+    if (!in_parts()) return lookahead_.share(tile);
+    tile.copy.rows = 0;
+    if (--tiles_before_ >= 0) return;
+    if (ready_.rows > 0)
+      tile.copy = {.from = operand_->at(k_ + ready_.k, ready_.panel),
+                   .to = panels_ + (ready_.panel - first_) * block_ + ready_.k * operand_->width,
+                   .rows = ready_.rows,
+                   .stride = operand_->stride,
+                   .width = operand_->width,
+                   .is_wide = copies_wide()};
+    ready_ = next_;
+    if (next_.rows == 0) return;
+    tile.ahead = operand_->at(k_ + next_.k, next_.panel);
+    tile.ahead_length = lines_of_row() * line;
+    tile.ahead_stride = operand_->stride;
+    next_ = next_.k + next_.rows < block_ ? chunk_at(next_.panel, next_.k + next_.rows)
+                                          : chunk_at(next_.panel + operand_->width, 0);
   }
   /// After the last tile: packs what is left.
-  void finish() {
-    if (packed_ < block_) pack(block_ - packed_);
+  void finish() const {
+    if (!is_needed()) return;
+    const Index left = !in_parts() ? first_ : ready_.rows > 0 ? ready_.panel : next_.panel;
+    if (left < last_)
+      operand_->pack(*kernels_, left, last_, k_, block_, 0, block_, panels_ + (left - first_) * block_);
   }
 
  private:
-  Index length() const { return std::min(chunk_, block_ - packed_); }
-  void fetch_chunk() {
-    fetched_ = operand_->lookahead(first_, last_, k_ + packed_, length());
-    fetched_.plan(0, steps_);
+  static constexpr Index line = 64 / static_cast<Index>(sizeof(T));  // values
+
+  bool in_parts() const { return operand_->k_major && kernels_->copies; }
+  /// Lines of memory that one step of k of a panel can lie in.
+  Index lines_of_row() const {
+    const bool aligned = operand_->width % line == 0 && operand_->stride % line == 0 &&
+                         reinterpret_cast<std::uintptr_t>(operand_->data) % 64 == 0;
+    return divide_up(operand_->width, line) + (aligned ? 0 : 1);
   }
-  void pack(Index count) {
-    operand_->pack(*kernels_, first_, last_, k_, block_, packed_, count, panels_);
-    packed_ += count;
+  /// Steps of k of a panel, for one tile.
+  struct Chunk {
+    Index panel = 0, k = 0, rows = 0;
+  };
+
+  bool copies_wide() const { return operand_->width > kernels_->column_step; }
+  /// The chunk that starts at step k of a panel; without rows where the panel is not full, or where whole
+  /// vectors would read behind the operand.
+  Chunk chunk_at(Index panel, Index k) const {
+    if (panel + operand_->width > last_) return {panel, k, 0};
+    const Index behind = operand_->end() - operand_->at(k_ + k, panel);
+    const Index read = copies_wide() ? kernels_->columns : kernels_->column_step;
+    const Index readable = behind < read ? 0 : (behind - read) / operand_->stride + 1;
+    return {panel, k, std::min({most_rows_, block_ - k, readable})};
   }
 
   const ProductKernels<T>* kernels_ = nullptr;
   const ProductOperand<T>* operand_ = nullptr;
   Index first_ = 0, last_ = 0, k_ = 0, block_ = 0;
   T* panels_ = nullptr;
-  ProductLookahead<T> fetched_;  // the chunk that comes after what is packed
-  Index packed_ = 0, chunk_ = 1, steps_ = 1, tiles_before_ = 0;
+  ProductLookahead<T> lookahead_;  // if not in parts
+  Chunk ready_, next_;             // if in parts: what has been brought in, and what comes then
+  Index most_rows_ = 0, tiles_before_ = 0;
 };
 
 }  // namespace eigengrad::kernels::detail

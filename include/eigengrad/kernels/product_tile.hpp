@@ -11,6 +11,16 @@ struct ProductRun {
   Index a, b, count;
 };
 
+/// What a tile packs meanwhile, a row in every second step of k: one vector, or if `is_wide` as many as the
+/// tile has, from rows `stride` apart to rows `width` apart. What is more than `width` the next row replaces.
+template <class T>
+struct ProductCopy {
+  const T* from = nullptr;
+  T* to = nullptr;
+  Index rows = 0, stride = 0, width = 0;
+  bool is_wide = false;
+};
+
 /// C(i, j) = sum over runs and k of A(k, i) B(k, j) + C(i, j) if `accumulate`, else + bias, for a tile of C,
 /// with A(k, i) = a[run.a + k a_step + i a_row_step] and B(k, j) = b[run.b b_unit + k b_step + j]. Whole
 /// register tiles are read: A up to the next multiple of row_step, B up to the next multiple of column_step,
@@ -34,12 +44,13 @@ struct ProductTile {
   bool bias_by_row = false;  // one value for each row instead of each column
   bool accumulate = false;
   bool past_caches = false;  // whole lines of C are written past the caches; neither slope nor accumulate
-  T slope = 1;  // of a leaky ReLU of the result; 1 is none
+  T slope = 1;               // of a leaky ReLU of the result; 1 is none
   // What is needed next is brought into the second-level cache meanwhile, a line of 64 bytes in every second
   // step of k: rows of `ahead_length` values, `ahead_stride` apart.
   const T* ahead = nullptr;
   Index ahead_length = 1;
   Index ahead_stride = 0;
+  ProductCopy<T> copy = {};  // what has come is packed
 };
 
 /// Source of pack_columns: element (k, i) is data[k stride + i]; nothing at or behind `end` is read.
@@ -58,6 +69,7 @@ struct ProductKernels {
   Index row_step;  // heights and widths of panels are rounded up to these
   Index column_step;
   Index depth;  // the most steps of k that panels should have
+  bool copies;  // whether tiles do what ProductTile::copy says
   /// Computes a tile of C.
   void (*tile)(const ProductTile<T>& tile);
   /// panel[k width + i] = rows[i][k] for k < count, i < width; a null row counts as zeros.

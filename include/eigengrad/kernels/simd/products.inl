@@ -9,6 +9,7 @@ inline constexpr int tile_vectors = vector_bytes == 16 ? 6 : 2;
 // Bytes of k in a block. AVX2's tile is small: half as many keep a panel of B in the first-level cache, too.
 inline constexpr int tile_depth = vector_bytes == 32 ? 1024 : 2048;
 inline constexpr int tile_unroll = vector_bytes == 16 ? 1 : 2;  // steps of k
+inline constexpr bool tile_copies = vector_bytes > 16;          // SSE's tiles have no time left for it
 
 // C rows and columns that do not fill the register tile.
 template <int height, int vectors, class T>
@@ -131,6 +132,9 @@ template <class Rows, int height, int vectors, class T>
 [[gnu::always_inline]] inline void add_runs(const ProductTile<T>& tile, Vector<T> (&sum)[height][vectors]) {
   const T* ahead = tile.ahead != nullptr ? tile.ahead : tile.a;
   const T* ahead_end = ahead + tile.ahead_length;
+  const T* from = tile.copy.from;
+  T* to = tile.copy.to;
+  Index rows = tile.copy.rows;
   for (const ProductRun* run = tile.runs; run != tile.runs + tile.run_count; ++run) {
     Rows a(tile.a + run->a, tile.a_row_step);
     const T* b = tile.b + run->b * tile.b_unit;
@@ -142,6 +146,17 @@ template <class Rows, int height, int vectors, class T>
         ahead = ahead_end += tile.ahead_stride;
         ahead -= tile.ahead_length;
       }
+      if constexpr (tile_copies)
+        if (rows > 0) {
+          --rows;
+          store(to, load(from));
+          if (tile.copy.is_wide) {
+#pragma GCC unroll 8
+            for (int j = 1; j < tile_vectors; ++j) store(to + j * lanes<T>, load(from + j * lanes<T>));
+          }
+          from += tile.copy.stride;
+          to += tile.copy.width;
+        }
       a.prefetch(tile.a_step);
       add_outer_product<height, vectors>(a, b, sum);
       a.advance(tile.a_step);
@@ -330,23 +345,29 @@ template <class T>
   for (i = columns; i < width; ++i) to[i] = T{};
 }
 
+// Some steps of k at a time, so that what is read and written meanwhile stays in the first-level cache: panels
+// may be a multiple of 4 KB apart.
 template <class T>
 void pack_columns(const PackSource<T>& from, Index columns, Index width, Index step, Index count, Index depth,
                   T* panels, Index begin) {
-  for (Index k = 0; k < count; ++k) {
-    Index first = 0;
+  constexpr Index group = 16;
+  for (Index k_begin = 0; k_begin < count; k_begin += group) {
+    const Index k_end = k_begin + group < count ? k_begin + group : count;
     // Whole vectors may read and write past a panel's width where another step of k follows.
-    if (width % lanes<T> == 0 || (k + 1 < count && from.stride >= lanes<T>))
-      for (const T* row = from.data + k * from.stride; first + width <= columns; first += width) {
-        T* const to = panels + first * depth + (begin + k) * width;
-        for (Index i = 0; i < width; i += lanes<T>) store(to + i, load(row + first + i));
-      }
-    for (; first < columns; first += width) {
+    Index k_whole = k_end;
+    if (width % lanes<T> != 0) k_whole = from.stride < lanes<T> ? k_begin : k_end < count ? k_end : k_end - 1;
+    for (Index first = 0; first < columns; first += width) {
       const Index used = columns - first < width ? columns - first : width;
       const Index panel_width = (used + step - 1) / step * step;
       T* const panel = panels + first * depth + begin * panel_width;
-      pack_step(from.data + k * from.stride + first, from.end, used, panel_width, panel + k * panel_width,
-                panel + count * panel_width);
+      T* to = panel + k_begin * panel_width;
+      const T* row = from.data + k_begin * from.stride + first;
+      Index k = k_begin;
+      if (used == width)
+        for (; k < k_whole; ++k, row += from.stride, to += width)
+          for (Index i = 0; i < width; i += lanes<T>) store(to + i, load(row + i));
+      for (; k < k_end; ++k, row += from.stride, to += panel_width)
+        pack_step(row, from.end, used, panel_width, to, panel + count * panel_width);
     }
   }
 }
@@ -358,6 +379,7 @@ ProductKernels<T> make_product_kernels(Isa) {
           tile_row_step,
           tile_vectors / 2 * lanes<T>,
           tile_depth / static_cast<int>(sizeof(T)),
+          tile_copies,
           product_tile<T>,
           pack_rows<T>,
           pack_columns<T>};
