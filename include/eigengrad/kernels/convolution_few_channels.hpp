@@ -13,9 +13,7 @@ template <class T>
 class FewChannels {
  public:
   explicit FewChannels(const ConvolutionGeometry& g)
-      : g_(g),
-        rows_(g.height, g.out_height, g.kernel_height, g.stride, g.padding, true, true),
-        columns_(g.width, g.out_width, g.kernel_width, g.stride, g.padding, true, true) {}
+      : g_(g), rows_(g.height, g.out_height, g.kernel_height, g.stride, g.padding, true, true) {}
 
   static bool suits(const ConvolutionGeometry& g) { return g.kernel_height * g.kernel_width * g.in <= g.out; }
 
@@ -30,23 +28,25 @@ class FewChannels {
   }
 
  private:
+  /// A pixel of dy adds the values of a kernel row, side by side, to a stretch of a row of dx.
   void add_row(const T* sent, Index image, Index row, const T* bias, T* dx) const {
     const Index kernel_row = g_.kernel_width * g_.in, pixel = g_.kernel_height * kernel_row;
-    for (Index column = 0; column < g_.width; ++column, dx += g_.in) {
-      for (Index c = 0; c < g_.in; ++c) dx[c] = bias == nullptr ? T(0) : bias[c];
-      for (const Tap& y : rows_[row]) {
-        // AxisTaps numbers the taps of a gradient backwards.
-        const T* const line = sent + (image * g_.out_height + y.source) * g_.out_width * pixel +
-                              (g_.kernel_height - 1 - y.kernel) * kernel_row;
-        for (const Tap& x : columns_[column])
-          for (Index c = 0; c < g_.in; ++c)
-            dx[c] += line[x.source * pixel + (g_.kernel_width - 1 - x.kernel) * g_.in + c];
+    for (Index column = 0; column < g_.width; ++column)
+      for (Index c = 0; c < g_.in; ++c) dx[column * g_.in + c] = bias == nullptr ? T(0) : bias[c];
+    for (const Tap& tap : rows_[row]) {
+      // AxisTaps numbers the taps of a gradient backwards.
+      const T* from = sent + (image * g_.out_height + tap.source) * g_.out_width * pixel +
+                      (g_.kernel_height - 1 - tap.kernel) * kernel_row;
+      Index left = -g_.padding * g_.in;  // where the stretch begins
+      for (Index source = 0; source < g_.out_width; ++source, from += pixel, left += g_.stride * g_.in) {
+        const Index begin = std::max<Index>(0, -left), end = std::min(kernel_row, g_.width * g_.in - left);
+        for (Index i = begin; i < end; ++i) dx[left + i] += from[i];
       }
     }
   }
 
   const ConvolutionGeometry& g_;
-  AxisTaps rows_, columns_;
+  AxisTaps rows_;
 };
 
 }  // namespace eigengrad::kernels::detail
