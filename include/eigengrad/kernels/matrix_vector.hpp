@@ -14,7 +14,7 @@ template <class T>
 void multiply_vector(const ProductOperand<T>& w, const T* v, Index k, const T* bias, Index bias_step, T* y) {
   const double work = static_cast<double>(w.extent) * static_cast<double>(k) / 4;
   // Long stretches of rows for each thread: memory is read in the order in which it lies.
-  const Index stretch = std::clamp<Index>(round_up(divide_up(w.extent, thread_count()), 64), 256, 2048);
+  const Index stretch = std::clamp<Index>(round_up(divide_up(w.extent, thread_count()), 64), 64, 2048);
   parallel_blocks(w.extent, w.k_major ? stretch : 64, work, [=](Index begin, Index end) {
     dispatch([&](auto isa) {
       if (w.k_major)
