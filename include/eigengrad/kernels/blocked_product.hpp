@@ -100,7 +100,7 @@ class BlockedProduct {
   /// in `buffer`: the last rows, or where columns lie side by side, all. Packed there otherwise.
   Panels small_panels_of(const ProductOperand<T>& operand, T* buffer) const {
     if (!readable(operand)) {
-      operand.pack(kernels_, 0, operand.extent, 0, k_, 0, k_, buffer);
+      operand.pack(kernels_, 0, operand.extent, 0, k_, buffer);
       return {operand, 0, 0, buffer};
     }
     const Index end = operand.in_place_end(k_), first = operand.k_major && end < operand.extent ? 0 : end;
@@ -206,7 +206,7 @@ class BlockedProduct {
   /// Rows or columns [first, last) of a block of k of the shared operand.
   void pack_shared(Index block, Index first, Index last, T* panels) const {
     const Index count = block_length(block);
-    shared_.pack(kernels_, first, last, block * plan_.k_block, count, 0, count, panels);
+    shared_.pack(kernels_, first, last, block * plan_.k_block, count, panels);
   }
   void pack_shared(T* panels) const {
     const Index chunk = 4 * shared_.width, chunks = divide_up(shared_.extent, chunk);

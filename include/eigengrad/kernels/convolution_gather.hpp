@@ -119,7 +119,7 @@ class Gather {
         T* const to = packed + first * taps_ * depth_ + tap * depth_ * width;
         if (!gradient_) {
           kernels_.pack_columns({from + first, features_, from + depth_ * features_}, used, width, width,
-                                depth_, depth_, to, 0);
+                                depth_, to);
         } else {
           const T* rows[64] = {};
           for (Index j = 0; j < used; ++j) rows[j] = from + (first + j) * depth_;

@@ -102,19 +102,17 @@ struct ProductOperand {
     return missing == 0 || (k_major && (depth - k_end) * stride >= missing) ? extent : extent / width * width;
   }
 
-  /// Packs steps [begin, begin + count) of a block of k that starts at `k` and is `block` long, of panels
-  /// [first, last): each at panels + (its first - `first`) block.
-  void pack(const ProductKernels<T>& kernels, Index first, Index last, Index k, Index block, Index begin,
-            Index count, T* panels) const {
+  /// Packs steps [k, k + count) of panels [first, last): each at panels + (its first - `first`) count.
+  void pack(const ProductKernels<T>& kernels, Index first, Index last, Index k, Index count,
+            T* panels) const {
     if (count == 0) return;
     if (k_major)
-      return kernels.pack_columns({data + (k + begin) * stride + first, stride, end()}, last - first, width,
-                                  step, count, block, panels, begin);
+      return kernels.pack_columns({data + k * stride + first, stride, end()}, last - first, width, step,
+                                  count, panels);
     for (Index panel = first; panel < last; panel += width) {
       const T* rows[64] = {};
-      for (Index i = 0; i < panel_used(panel); ++i) rows[i] = data + (panel + i) * stride + k + begin;
-      kernels.pack_rows(rows, panel_width(panel), count,
-                        panels + (panel - first) * block + begin * panel_width(panel));
+      for (Index i = 0; i < panel_used(panel); ++i) rows[i] = data + (panel + i) * stride + k;
+      kernels.pack_rows(rows, panel_width(panel), count, panels + (panel - first) * count);
     }
   }
   /// What pack reads for steps [k, k + count).
@@ -210,8 +208,7 @@ class PackAhead {
   void finish() const {
     if (!is_needed()) return;
     const Index left = !in_parts() ? first_ : ready_.rows > 0 ? ready_.panel : next_.panel;
-    if (left < last_)
-      operand_->pack(*kernels_, left, last_, k_, block_, 0, block_, panels_ + (left - first_) * block_);
+    if (left < last_) operand_->pack(*kernels_, left, last_, k_, block_, panels_ + (left - first_) * block_);
   }
 
  private:

@@ -74,11 +74,10 @@ struct ProductKernels {
   void (*tile)(const ProductTile<T>& tile);
   /// panel[k width + i] = rows[i][k] for k < count, i < width; a null row counts as zeros.
   void (*pack_rows)(const T* const* rows, Index width, Index count, T* panel);
-  /// The columns [0, columns) of the source for k < count as panels of `width` columns and `depth` steps of
-  /// k, from step `begin` on; the last one padded with zeros to a multiple of `step` columns: panel[(begin +
-  /// k) panel_width + i].
+  /// The columns [0, columns) of the source for k < count as panels of `width` columns, one after the other;
+  /// the last one padded with zeros to a multiple of `step` columns: panel[k panel_width + i].
   void (*pack_columns)(const PackSource<T>& from, Index columns, Index width, Index step, Index count,
-                       Index depth, T* panels, Index begin);
+                       T* panels);
 };
 
 }  // namespace eigengrad::kernels

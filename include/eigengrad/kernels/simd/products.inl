@@ -348,8 +348,7 @@ template <class T>
 // Some steps of k at a time, so that what is read and written meanwhile stays in the first-level cache: panels
 // may be a multiple of 4 KB apart.
 template <class T>
-void pack_columns(const PackSource<T>& from, Index columns, Index width, Index step, Index count, Index depth,
-                  T* panels, Index begin) {
+void pack_columns(const PackSource<T>& from, Index columns, Index width, Index step, Index count, T* panels) {
   constexpr Index group = 16;
   for (Index k_begin = 0; k_begin < count; k_begin += group) {
     const Index k_end = k_begin + group < count ? k_begin + group : count;
@@ -359,7 +358,7 @@ void pack_columns(const PackSource<T>& from, Index columns, Index width, Index s
     for (Index first = 0; first < columns; first += width) {
       const Index used = columns - first < width ? columns - first : width;
       const Index panel_width = (used + step - 1) / step * step;
-      T* const panel = panels + first * depth + begin * panel_width;
+      T* const panel = panels + first * count;
       T* to = panel + k_begin * panel_width;
       const T* row = from.data + k_begin * from.stride + first;
       Index k = k_begin;
