@@ -120,8 +120,7 @@ class BlockedProduct {
     const bool same_sets = operand.stride * size % 4096 == 0, is_shared = &operand == &shared_;
     const bool pays = is_shared && panels >= 16 && operand.extent * operand.depth * size <= Index{1} << 20;
     if (!readable(operand)) return false;
-    if (!operand.k_major)
-      return !same_sets || (operand.width <= eigengrad::detail::first_level_ways() && !pays);
+    if (!operand.k_major) return !same_sets || (operand.width <= first_level_ways() && !pays);
     if (panels <= 4) return true;
     return is_shared && a_shared_ && !same_sets && operand.width * size >= 48 && !pays;
   }

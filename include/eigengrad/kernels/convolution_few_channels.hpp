@@ -1,6 +1,8 @@
 /// The input gradient of a convolution whose images have few channels: one product, then a sum over taps.
 #pragma once
 
+#include <algorithm>
+
 #include "eigengrad/kernels/convolution_geometry.hpp"
 #include "eigengrad/kernels/products.hpp"
 

@@ -4,10 +4,6 @@
 #include <cstdlib>
 #include <string_view>
 
-#if __has_include(<unistd.h>)
-#  include <unistd.h>
-#endif
-
 #include "eigengrad/core/check.hpp"
 
 namespace eigengrad {
@@ -58,17 +54,5 @@ inline InstructionSet instruction_set() {
   static const InstructionSet set = detail::choose_instruction_set();
   return set;
 }
-
-namespace detail {
-/// Lines of the first-level data cache that are a multiple of 4 KB apart and fit into it: what the system
-/// says, or else 8.
-inline long first_level_ways() {
-#if defined(_SC_LEVEL1_DCACHE_ASSOC)
-  static const long ways = sysconf(_SC_LEVEL1_DCACHE_ASSOC);
-  if (ways > 0) return ways;
-#endif
-  return 8;
-}
-}  // namespace detail
 
 }  // namespace eigengrad

@@ -3,6 +3,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+
+#if __has_include(<unistd.h>)
+#  include <unistd.h>
+#endif
 
 #include "eigengrad/kernels/simd.hpp"
 
@@ -20,6 +25,16 @@ template <class T>
 const ProductKernels<T>& product_kernels() {
   static const ProductKernels<T> kernels = dispatch([](auto isa) { return make_product_kernels<T>(isa); });
   return kernels;
+}
+
+/// Lines of the first-level data cache that are a multiple of 4 KB apart and fit into it: what the system
+/// says, or else 8.
+inline Index first_level_ways() {
+#if defined(_SC_LEVEL1_DCACHE_ASSOC)
+  static const long ways = sysconf(_SC_LEVEL1_DCACHE_ASSOC);
+  if (ways > 0) return ways;
+#endif
+  return 8;
 }
 
 /// Rows of the next tile where `left` are left: two tiles share what would leave a narrow one, of which fewer
