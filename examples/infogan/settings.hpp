@@ -36,6 +36,8 @@ struct Settings {
   std::string trunk_trained_by = "both";
   double consistency = 3;
   double balance = 3;
+  Index sub_heads = 7;
+  double sub_head_weight = 3;
   Index neighbours = 5;
   double neighbour_share = 0.5;
   double attributes = 0.2;
@@ -62,6 +64,7 @@ struct Settings {
   bool trunk_learns_codes() const { return trunk_trained_by == "both"; }
   /// Whether moved copies of real images are to have their class: for that there must be one.
   bool consistent() const { return consistency > 0 && !categorical.empty(); }
+  Index sub_head_count() const { return consistent() ? sub_heads : 0; }
   /// How many continuous codes say what is measured of images: c2 the slant, c3 the stroke width.
   Index attribute_count() const { return attributes > 0 ? std::min<Index>(continuous, 2) : 0; }
 
@@ -69,6 +72,7 @@ struct Settings {
   double learning_rate_factor(double done) const { return decay > 0 ? std::min(1.0, (1 - done) / decay) : 1; }
   double categorical_factor(double done) const { return risen(done, warm_up); }
   double continuous_factor(double done) const { return risen(done, continuous_warm_up); }
+  double sub_head_factor(double done) const { return sub_head_weight * (1 - categorical_factor(done)); }
   bool uses_neighbours(double done) const { return consistent() && neighbours > 0 && done < neighbour_share; }
 
  private:
@@ -110,6 +114,10 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
   visitor("consistency", s.consistency,
           "weight of q(c1|x) being certain and the same for real images and moved copies");
   visitor("balance", s.balance, "weight of the classes being equally frequent, relative to consistency");
+  visitor("sub-heads", s.sub_heads,
+          "further heads that learn classes of their own by consistency, for the trunk's sake");
+  visitor("sub-head-weight", s.sub_head_weight,
+          "weight of all of them together, relative to consistency; it falls to 0 during --warm-up");
   visitor("neighbours", s.neighbours,
           "half of the moved copies are of one of so many nearest neighbours of the image");
   visitor("neighbour-share", s.neighbour_share, "share of the run, its start, with neighbours");
@@ -162,8 +170,10 @@ inline void validate(const Settings& s) {
   at_least_zero("lambda-continuous", s.lambda_continuous);
   at_least_zero("consistency", s.consistency);
   at_least_zero("balance", s.balance);
+  at_least_zero("sub-head-weight", s.sub_head_weight);
   at_least_zero("attributes", s.attributes);
   at_least_zero("attribute-noise", s.attribute_noise);
+  check(s.sub_heads >= 0 && s.sub_heads <= 1000, "--sub-heads is ", s.sub_heads, "; 0 to 1000 are possible");
   check(s.neighbours >= 0 && s.neighbours <= 1000, "--neighbours is ", s.neighbours,
         "; 0 to 1000 are possible");
   share("warm-up", s.warm_up);
