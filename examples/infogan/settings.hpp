@@ -36,7 +36,7 @@ struct Settings {
   std::string trunk_trained_by = "both";
   double consistency = 3;
   double balance = 3;
-  Index sub_heads = 7;
+  Index sub_heads = 0;
   double sub_head_weight = 3;
   Index neighbours = 5;
   double neighbour_share = 0.5;
