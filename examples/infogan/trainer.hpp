@@ -199,7 +199,7 @@ class Trainer {
   Settings settings_;
   Codes codes_;
   Rng rng_;
-  double categorical_factor_ = 1, continuous_factor_ = 1, sub_head_factor_ = 1;
+  double categorical_factor_ = 1, continuous_factor_ = 1, sub_head_factor_ = 0;  // all warm-ups over
   Attributes attributes_;
   Networks<T> networks_;
   BasicAdam<T> adam_d_, adam_q_, adam_sub_heads_, adam_g_;

@@ -100,9 +100,9 @@ before=$(md5sum <parts/checkpoint.safetensors)
   --loss saturating --trunk-trained-by discriminator --output codes >/dev/null
 "$program" train "${common[@]}" --iterations 2 --categorical 0 --continuous 0 --output plain >/dev/null
 
-# With the schedules of the usual setting, and with attributes, a run that was stopped somewhere continues bit for bit.
+# With the schedules of the usual setting, attributes and further heads, a run that was stopped somewhere continues bit for bit.
 make_digits few 200 50
-usual=(--data few --batch 16 --seed 5 --iterations 60)
+usual=(--data few --batch 16 --seed 5 --iterations 60 --sub-heads 2 --warm-up 1)
 "$program" train "${usual[@]}" --output usual >usual.log
 "$program" train "${usual[@]}" --output usual_parts >usual_parts.log &
 pid=$!
@@ -117,6 +117,8 @@ same_state usual usual_parts || fail "the resumed run of the usual setting diffe
 grep -q '"attributes"' usual/metrics.jsonl || fail "nothing was measured of the images"
 "$program" report --run usual >/dev/null
 refuses "--neighbours is -1" train --neighbours -1 --output x
+refuses "--sub-heads is -1" train --sub-heads -1 --output x
+refuses "--sub-head-weight is nan" train --sub-head-weight nan --output x
 refuses "--warm-up is nan" train --warm-up nan --output x
 refuses "--continuous-warm-up is 1.5" train --continuous-warm-up 1.5 --output x
 refuses "--neighbour-share is -0.1" train --neighbour-share -0.1 --output x
