@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <numbers>
 #include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -33,25 +34,40 @@ inline AffineMap<float> straightening(const float* image, eigengrad::Index heigh
   return {1, static_cast<float>(xy / yy), static_cast<float>(mx), 0, 1, static_cast<float>(my)};
 }
 
-inline constexpr eigengrad::Index cell = 4;          // pixels along each side
-inline constexpr eigengrad::Index orientations = 6;  // of half a turn
+inline constexpr eigengrad::Index cell = 4;           // pixels along each side
+inline constexpr eigengrad::Index orientations = 12;  // of a whole turn
 
-/// Adds the gradients of an image to histogram[H / cell][W / cell][orientations], in half turns and by their
-/// lengths: each is shared by the two orientations that its own lies between.
+/// The two bins that a value between bin centres 0, 1, 2, ... is shared by, and the share of the second.
+struct Share {
+  explicit Share(float place)
+      : first(static_cast<eigengrad::Index>(std::floor(place))), of_second(place - std::floor(place)) {}
+  eigengrad::Index first;
+  float of_second;
+};
+
+/// Adds the gradients of an image to histogram[H / cell][W / cell][orientations], by their lengths: each is
+/// shared by the two orientations and the up to four cells that it lies between.
 inline void add_gradients(const eigengrad::Tensor& image, float* histogram) {
   using eigengrad::Index;
-  const Index rows = image.shape()[0] / cell, columns = image.shape()[1] / cell;
-  for (Index y = 1; y < std::min(rows * cell, image.shape()[0] - 1); ++y)
-    for (Index x = 1; x < std::min(columns * cell, image.shape()[1] - 1); ++x) {
+  const Index height = image.shape()[0], width = image.shape()[1], rows = height / cell,
+              columns = width / cell;
+  const auto place_in_cells = [](Index pixel) { return (static_cast<float>(pixel) + 0.5f) / cell - 0.5f; };
+  for (Index y = 1; y < height - 1; ++y)
+    for (Index x = 1; x < width - 1; ++x) {
       const float dx = image(y, x + 1) - image(y, x - 1), dy = image(y + 1, x) - image(y - 1, x);
       const float length = std::hypot(dx, dy);
       if (length == 0) continue;
-      const float turn = std::atan2(dy, dx) / std::numbers::pi_v<float> + 1;  // in [0, 2], half turns
-      const float place = turn * orientations, below = std::floor(place);
-      const auto first = static_cast<Index>(below);
-      float* const bins = histogram + (y / cell * columns + x / cell) * orientations;
-      bins[first % orientations] += length * (below + 1 - place);
-      bins[(first + 1) % orientations] += length * (place - below);
+      const Share row(place_in_cells(y)), column(place_in_cells(x));
+      const Share turn((std::atan2(dy, dx) / (2 * std::numbers::pi_v<float>)+0.5f) * orientations);
+      for (int i = 0; i < 4; ++i) {
+        const Index r = row.first + i / 2, c = column.first + i % 2;
+        if (r < 0 || r >= rows || c < 0 || c >= columns) continue;
+        const float part = length * (i / 2 == 1 ? row.of_second : 1 - row.of_second) *
+                           (i % 2 == 1 ? column.of_second : 1 - column.of_second);
+        float* const bins = histogram + (r * columns + c) * orientations;
+        bins[turn.first % orientations] += part * (1 - turn.of_second);
+        bins[(turn.first + 1) % orientations] += part * turn.of_second;
+      }
     }
 }
 
@@ -109,6 +125,20 @@ inline std::vector<std::int32_t> nearest_neighbours(const eigengrad::ByteImages&
     for (Index k = 0; k < count; ++k)
       result[static_cast<std::size_t>(i * count + k)] = best[static_cast<std::size_t>(k)].second;
   });
+  return result;
+}
+
+/// The images whose moved copies are to have the classes of a batch: of its first half themselves, of the
+/// others one of their neighbours, as nearest_neighbours(images, count) gave them, at random. Without
+/// neighbours, the batch itself.
+inline std::vector<eigengrad::Index, eigengrad::PoolAllocator<eigengrad::Index>> partners(
+    std::span<const eigengrad::Index> batch, std::span<const std::int32_t> neighbours, eigengrad::Index count,
+    eigengrad::Rng& rng) {
+  std::vector<eigengrad::Index, eigengrad::PoolAllocator<eigengrad::Index>> result(batch.begin(),
+                                                                                   batch.end());
+  if (neighbours.empty()) return result;
+  for (std::size_t i = (batch.size() + 1) / 2; i < result.size(); ++i)
+    result[i] = neighbours[static_cast<std::size_t>(result[i] * count + rng.below(count))];
   return result;
 }
 

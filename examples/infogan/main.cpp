@@ -3,6 +3,10 @@
 #include <string>
 #include <vector>
 
+#if defined(__GLIBC__)
+#  include <malloc.h>
+#endif
+
 #include <CLI/CLI.hpp>
 
 #include "common/options.hpp"
@@ -59,6 +63,11 @@ void choose_paper(Settings& settings, std::vector<std::string>& given) {
 }  // namespace
 
 int main(int argc, char** argv) {
+#if defined(__GLIBC__)
+  // Large buffers have pages of their own and give them back whole: what the starts leave behind would add to
+  // what training takes.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
   CLI::App app("InfoGAN on MNIST, from the primitives of eigengrad");
   app.require_subcommand(1);
 

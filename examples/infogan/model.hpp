@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <vector>
 
 #include "common/layers.hpp"
 #include "eigengrad/eigengrad.hpp"
@@ -147,16 +146,13 @@ struct Networks {
   nn::BasicLinear<T> discriminator;  ///< features -> logit of D(x)
   QHead<T> q;
   Generator<T> generator;
-  std::vector<QHead<T>> sub_heads;  ///< features -> logits of c1; for training alone
 
-  Networks(const Architecture& a, Index latent_size, Index code_outputs, Rng& rng, Index sub_head_count = 0,
-           Index classes = 0)
+  Networks(const Architecture& a, Index latent_size, Index code_outputs, Rng& rng)
       : trunk(a, rng),
         discriminator(a.hidden, 1, rng),
         q(a, code_outputs, rng),
         generator(a, latent_size, rng) {
-    initialize(*this, rng);
-    for (Index i = 0; i < sub_head_count; ++i) initialize(sub_heads.emplace_back(a, classes, rng), rng);
+    initialize(rng);
   }
 
   template <class Visitor>
@@ -165,14 +161,12 @@ struct Networks {
     visitor("discriminator", discriminator);
     visitor("q", q);
     visitor("generator", generator);
-    visitor("sub_heads", sub_heads);
   }
 
  private:
   /// Weights N(0, 0.02), batch norm's gamma N(1, 0.02), biases and beta 0 (Radford et al. 2016, section 4).
-  template <class Module>
-  static void initialize(Module& module, Rng& rng) {
-    for (const auto& item : named_parameters(module)) {
+  void initialize(Rng& rng) {
+    for (const auto& item : named_parameters(*this)) {
       const bool is_weight = item.name().ends_with("weight"), is_gamma = item.name().ends_with("gamma");
       item.assign(is_weight || is_gamma ? rng.normal<T>(item.shape(), is_gamma ? 1.0 : 0.0, 0.02)
                                         : BasicTensor<T>::zeros(item.shape()));

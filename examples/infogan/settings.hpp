@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -36,16 +37,17 @@ struct Settings {
   std::string trunk_trained_by = "both";
   double consistency = 3;
   double balance = 3;
-  Index sub_heads = 0;
-  double sub_head_weight = 3;
   Index neighbours = 5;
   double neighbour_share = 0.5;
   double attributes = 0.2;
   double attribute_noise = 0.2;
+  Index starts = 4;
+  double start_share = 0.25;
   // Optimisation.
   double learning_rate_d = 2e-4;
   double learning_rate_g = 1e-3;
   double learning_rate_q = 2e-4;
+  double learning_rate_start = 5e-4;
   double decay = 0.5;
   double beta1 = 0.5;
   double beta2 = 0.999;
@@ -64,7 +66,12 @@ struct Settings {
   bool trunk_learns_codes() const { return trunk_trained_by == "both"; }
   /// Whether moved copies of real images are to have their class: for that there must be one.
   bool consistent() const { return consistency > 0 && !categorical.empty(); }
-  Index sub_head_count() const { return consistent() ? sub_heads : 0; }
+  /// How many starts of trunk and Q there are to choose from: none where real images say nothing of classes.
+  Index start_count() const { return consistent() && trunk_learns_codes() ? starts : 0; }
+  /// How long each is, in a run of so many iterations.
+  Index start_iterations(Index of_run) const {
+    return std::max<Index>(1, std::llround(start_share * static_cast<double>(of_run)));
+  }
   /// How many continuous codes say what is measured of images: c2 the slant, c3 the stroke width.
   Index attribute_count() const { return attributes > 0 ? std::min<Index>(continuous, 2) : 0; }
 
@@ -72,7 +79,6 @@ struct Settings {
   double learning_rate_factor(double done) const { return decay > 0 ? std::min(1.0, (1 - done) / decay) : 1; }
   double categorical_factor(double done) const { return risen(done, warm_up); }
   double continuous_factor(double done) const { return risen(done, continuous_warm_up); }
-  double sub_head_factor(double done) const { return sub_head_weight * (1 - categorical_factor(done)); }
   bool uses_neighbours(double done) const { return consistent() && neighbours > 0 && done < neighbour_share; }
 
  private:
@@ -86,7 +92,7 @@ inline Settings paper_settings() {
   settings.lambda_continuous = 0.1;
   settings.consistency = settings.attributes = 0;
   settings.warm_up = settings.continuous_warm_up = settings.decay = 0;
-  settings.neighbours = 0;
+  settings.neighbours = settings.starts = 0;
   settings.epochs = 5;
   return settings;
 }
@@ -114,10 +120,6 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
   visitor("consistency", s.consistency,
           "weight of q(c1|x) being certain and the same for real images and moved copies");
   visitor("balance", s.balance, "weight of the classes being equally frequent, relative to consistency");
-  visitor("sub-heads", s.sub_heads,
-          "further heads that learn classes of their own by consistency, for the trunk's sake");
-  visitor("sub-head-weight", s.sub_head_weight,
-          "weight of all of them together, relative to consistency; it falls to 0 during --warm-up");
   visitor("neighbours", s.neighbours,
           "half of the moved copies are of one of so many nearest neighbours of the image");
   visitor("neighbour-share", s.neighbour_share, "share of the run, its start, with neighbours");
@@ -125,9 +127,13 @@ void visit_settings(SettingsType& s, Visitor&& visitor) {
           "weight of c2 and c3 being read as the slant and the stroke width measured of images");
   visitor("attribute-noise", s.attribute_noise,
           "standard deviation of noise in what is measured: q(c2|x), q(c3|x) learn to be as broad");
+  visitor("starts", s.starts,
+          "starts of trunk and Q that learn from real images alone; the most consistent one goes on");
+  visitor("start-share", s.start_share, "how long each of them is, relative to the run that follows");
   visitor("learning-rate-d", s.learning_rate_d, "Adam's learning rate for trunk and discriminator");
   visitor("learning-rate-g", s.learning_rate_g, "Adam's learning rate for the generator");
   visitor("learning-rate-q", s.learning_rate_q, "Adam's learning rate for Q's head");
+  visitor("learning-rate-start", s.learning_rate_start, "Adam's learning rate for --starts");
   visitor("decay", s.decay, "share of the run, its end, in which the learning rates fall linearly to 0");
   visitor("beta1", s.beta1, "Adam's decay of the mean");
   visitor("beta2", s.beta2, "Adam's decay of the mean square");
@@ -170,12 +176,12 @@ inline void validate(const Settings& s) {
   at_least_zero("lambda-continuous", s.lambda_continuous);
   at_least_zero("consistency", s.consistency);
   at_least_zero("balance", s.balance);
-  at_least_zero("sub-head-weight", s.sub_head_weight);
   at_least_zero("attributes", s.attributes);
   at_least_zero("attribute-noise", s.attribute_noise);
-  check(s.sub_heads >= 0 && s.sub_heads <= 1000, "--sub-heads is ", s.sub_heads, "; 0 to 1000 are possible");
   check(s.neighbours >= 0 && s.neighbours <= 1000, "--neighbours is ", s.neighbours,
         "; 0 to 1000 are possible");
+  check(s.starts >= 0 && s.starts <= 1000, "--starts is ", s.starts, "; 0 to 1000 are possible");
+  share("start-share", s.start_share);
   share("warm-up", s.warm_up);
   share("continuous-warm-up", s.continuous_warm_up);
   share("neighbour-share", s.neighbour_share);
@@ -183,6 +189,7 @@ inline void validate(const Settings& s) {
   at_least_zero("learning-rate-d", s.learning_rate_d);
   at_least_zero("learning-rate-g", s.learning_rate_g);
   at_least_zero("learning-rate-q", s.learning_rate_q);
+  at_least_zero("learning-rate-start", s.learning_rate_start);
   check(s.beta1 >= 0 && s.beta1 < 1, "--beta1 is ", s.beta1, "; it must lie in [0, 1)");
   check(s.beta2 >= 0 && s.beta2 < 1, "--beta2 is ", s.beta2, "; it must lie in [0, 1)");
   check(s.batch >= 2 && s.batch <= 60'000, "--batch is ", s.batch,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "infogan/checkpoint.hpp"
 #include "infogan/evaluation.hpp"
 #include "infogan/grids.hpp"
+#include "infogan/starts.hpp"
 #include "infogan/trainer.hpp"
 
 namespace infogan {
@@ -58,17 +60,22 @@ class TrainingRun {
         last_iteration_(settings.iterations > 0 ? settings.iterations
                                                 : settings.epochs * cursor_.batches_per_epoch()),
         neighbours_(find_neighbours()),
+        starts_(try_starts()),
         trainer_(settings, {}),
         grids_(trainer_.codes(), settings, settings.seed),
         metrics_(made_folder(settings.output) + "/metrics.jsonl", iteration_),
         progress_("iteration") {
     trainer_.set_attributes({data_.train.images, settings.attribute_count()});
     if (resumed != nullptr) resumed->restore(trainer_, trainer_.rng(), cursor_);
+    take_start();
   }
 
   /// Trains to the end or to Ctrl-C; returns the exit status of the program.
   int run() {
-    const examples::StopOnSignal signals;
+    if (examples::stop_requested && iteration_ == 0) {
+      std::printf("Stopped before the first iteration; there is no checkpoint yet.\n");
+      return 130;
+    }
     progress_.start(iteration_, last_iteration_, settings_.batch);
     while (iteration_ < last_iteration_ && !examples::stop_requested) step();
     progress_.finish();
@@ -102,6 +109,54 @@ class TrainingRun {
     return found;
   }
 
+  /// What the starts came to, and what the best of them has learnt.
+  struct TriedStarts {
+    std::vector<double> scores;
+    std::optional<Starts::Networks> best;  ///< nothing where there are none to try, or where that was stopped
+  };
+
+  /// Tries the starts of a run that begins (before there are other networks: both want memory).
+  TriedStarts try_starts() const {
+    if (settings_.start_count() == 0 || iteration_ > 0 || last_iteration_ == 0) return {};
+    TriedStarts tried;
+    {
+      Starts starts(settings_, {}, data_.train.images, neighbours_,
+                    settings_.start_iterations(last_iteration_));
+      examples::ProgressLine progress("start");
+      progress.start(0, starts.last_iteration(), settings_.batch);
+      while (starts.iteration() < starts.last_iteration()) {
+        if (examples::stop_requested) return {};
+        const std::size_t over = starts.scores().size();
+        const double consistency = starts.step();
+        progress.update(starts.iteration(), {{"consistency", consistency}});
+        if (starts.scores().size() == over) continue;
+        progress.pause();
+        release_unused_memory();
+        std::printf("start %zu of %lld: consistency %.4f\n", over + 1,
+                    static_cast<long long>(settings_.start_count()), starts.scores().back());
+        std::fflush(stdout);
+        progress.resume();
+      }
+      check(std::isfinite(starts.scores()[static_cast<std::size_t>(starts.best())]),
+            "every start diverged; try a smaller --learning-rate-start");
+      std::printf("Going on from start %lld\n", static_cast<long long>(starts.best() + 1));
+      tried = {starts.scores(), starts.best_networks()};
+    }
+    release_unused_memory();
+    return tried;
+  }
+  /// Lets trunk and Q begin as the best start ended.
+  void take_start() {
+    for (std::size_t i = 0; i < starts_.scores.size(); ++i)
+      metrics_.write({{"iteration", 0}, {"start", i + 1}, {"consistency", starts_.scores[i]}});
+    if (starts_.best) {
+      trainer_.networks().trunk = starts_.best->trunk;
+      trainer_.networks().q = starts_.best->q;
+      starts_.best.reset();
+    }
+    release_unused_memory();
+  }
+
   void describe() const {
     std::printf("InfoGAN on %s: %lld images, %lld iterations of %lld, %d threads, %s kernels, output in %s\n",
                 settings_.data.c_str(), static_cast<long long>(data_.train.images.count()),
@@ -129,13 +184,8 @@ class TrainingRun {
   StepFigures train_on(std::span<const Index> batch) {
     const Tensor real = data_.train.images.gather(batch);
     if (!settings_.uses_neighbours(done())) return trainer_.step(real);
-    const std::size_t themselves = (batch.size() + 1) / 2;
-    std::vector<Index, PoolAllocator<Index>> partners(batch.begin(), batch.end());
-    for (std::size_t i = themselves; i < partners.size(); ++i) {
-      const Index which = partners[i] * settings_.neighbours + trainer_.rng().below(settings_.neighbours);
-      partners[i] = neighbours_[static_cast<std::size_t>(which)];
-    }
-    return trainer_.step(real, data_.train.images.gather(partners));
+    return trainer_.step(real, data_.train.images.gather(examples::partners(
+                                   batch, neighbours_, settings_.neighbours, trainer_.rng())));
   }
 
   void record(const StepFigures& figures) {
@@ -209,6 +259,8 @@ class TrainingRun {
   examples::BatchCursor cursor_;
   Index iteration_, last_iteration_;
   std::vector<std::int32_t> neighbours_;
+  examples::StopOnSignal signals_;
+  TriedStarts starts_;
   Trainer<float> trainer_;
   CodeGrids grids_;
   examples::MetricsLog metrics_;

@@ -36,14 +36,12 @@ class Trainer {
       : settings_(settings),
         codes_(settings),
         rng_(settings.seed),
-        networks_(architecture, codes_.latent_size(), std::max<Index>(codes_.outputs(), 1), rng_,
-                  settings.sub_head_count(), settings.sub_head_count() > 0 ? codes_.classes(0) : 0),
+        networks_(architecture, codes_.latent_size(), std::max<Index>(codes_.outputs(), 1), rng_),
         adam_d_(parameters(networks_.trunk, networks_.discriminator), adam_options(settings.learning_rate_d)),
         adam_q_(parameters(networks_.q), adam_options(settings.learning_rate_q)),
-        adam_sub_heads_(sub_head_parameters(networks_), adam_options(settings.learning_rate_q)),
         adam_g_(parameters(networks_.generator), adam_options(settings.learning_rate_g)) {
-    for (const BasicAdam<T>* adam : {&adam_d_, &adam_q_, &adam_sub_heads_})
-      d_step_targets_.insert(d_step_targets_.end(), adam->parameters().begin(), adam->parameters().end());
+    d_step_targets_ = adam_d_.parameters();
+    d_step_targets_.insert(d_step_targets_.end(), adam_q_.parameters().begin(), adam_q_.parameters().end());
   }
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -71,11 +69,9 @@ class Trainer {
     const double factor = settings_.learning_rate_factor(done);
     adam_d_.set_learning_rate(factor * settings_.learning_rate_d);
     adam_q_.set_learning_rate(factor * settings_.learning_rate_q);
-    adam_sub_heads_.set_learning_rate(factor * settings_.learning_rate_q);
     adam_g_.set_learning_rate(factor * settings_.learning_rate_g);
     categorical_factor_ = settings_.categorical_factor(done);
     continuous_factor_ = settings_.continuous_factor(done);
-    sub_head_factor_ = settings_.sub_head_factor(done);
   }
 
   Networks<T>& networks() { return networks_; }
@@ -88,19 +84,11 @@ class Trainer {
     visitor("networks", networks_);
     visitor("adam_d", adam_d_);
     visitor("adam_q", adam_q_);
-    visitor("adam_sub_heads", adam_sub_heads_);
     visitor("adam_g", adam_g_);
   }
 
  private:
   using Var = BasicVar<T>;
-
-  static BasicParameterList<T> sub_head_parameters(Networks<T>& networks) {
-    BasicParameterList<T> all;
-    for (QHead<T>& head : networks.sub_heads)
-      for (BasicParameter<T>* parameter : parameters(head)) all.push_back(parameter);
-    return all;
-  }
 
   AdamOptions adam_options(double learning_rate) const {
     return {.learning_rate = learning_rate, .beta1 = settings_.beta1, .beta2 = settings_.beta2};
@@ -123,7 +111,6 @@ class Trainer {
                           const BasicTensor<T>& partners, StepFigures& figures) {
     const Index n = real.shape()[0];
     const bool consistent = settings_.consistent();
-    const bool sub_heads_learn = sub_head_factor_ > 0 && !networks_.sub_heads.empty();
     const auto part = [n](Var all, Index i) { return slice(all, 0, i * n, (i + 1) * n); };
     BasicTape<T>& tape = discriminator_tape_;
     BasicVarList<T> images = {tape.constant(real), tape.constant(fake.value())};
@@ -150,15 +137,6 @@ class Trainer {
         add(settings_.consistency,
             consistency_objective(part(classes, 0), part(classes, 2), settings_.balance),
             figures.consistency);
-        if (sub_heads_learn) {
-          const Var real_and_moved = concatenate(BasicVarList<T>{part(seen, 0), part(seen, 2)}, 0);
-          const double weight =
-              sub_head_factor_ * settings_.consistency / static_cast<double>(networks_.sub_heads.size());
-          for (QHead<T>& head : networks_.sub_heads) {
-            const Var c1 = head(real_and_moved, nn::BatchNormMode::update, 2);
-            objective += weight * consistency_objective(part(c1, 0), part(c1, 1), settings_.balance);
-          }
-        }
       }
       if (attributes_.count() > 0)
         add(settings_.attributes * continuous_factor_,
@@ -167,14 +145,11 @@ class Trainer {
                                     settings_.attribute_noise),
             figures.attributes);
     }
-    const std::size_t d = adam_d_.parameters().size(), q = adam_q_.parameters().size();
-    const std::span targets(d_step_targets_);
-    const auto gradients = tape.gradient(objective, sub_heads_learn ? targets : targets.first(d + q));
+    const auto gradients = tape.gradient(objective, d_step_targets_);
     tape.clear();
     const std::span<const BasicTensor<T>> all(gradients);
-    adam_d_.step(all.first(d));
-    adam_q_.step(all.subspan(d, q));
-    if (sub_heads_learn) adam_sub_heads_.step(all.subspan(d + q));
+    adam_d_.step(all.first(adam_d_.parameters().size()));
+    adam_q_.step(all.subspan(adam_d_.parameters().size()));
   }
 
   /// Second problem: G alone; D and Q are not among the targets, so their weight gradients are never
@@ -199,10 +174,10 @@ class Trainer {
   Settings settings_;
   Codes codes_;
   Rng rng_;
-  double categorical_factor_ = 1, continuous_factor_ = 1, sub_head_factor_ = 0;  // all warm-ups over
+  double categorical_factor_ = 1, continuous_factor_ = 1;
   Attributes attributes_;
   Networks<T> networks_;
-  BasicAdam<T> adam_d_, adam_q_, adam_sub_heads_, adam_g_;
+  BasicAdam<T> adam_d_, adam_q_, adam_g_;
   BasicParameterList<T> d_step_targets_;
   BasicTape<T> tape_, discriminator_tape_;  // the generated batch outlives the discriminator's step
 };

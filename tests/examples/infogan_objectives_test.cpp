@@ -122,11 +122,6 @@ TEST_CASE("schedules: what rises at the start of a run, what falls at its end") 
   CHECK(settings.categorical_factor(0.125) == 0.5);
   CHECK(settings.categorical_factor(0.25) == 1);
   CHECK(settings.categorical_factor(1) == 1);
-  settings.sub_head_weight = 4;
-  CHECK(settings.sub_head_factor(0) == 4);
-  CHECK(settings.sub_head_factor(0.125) == 2);
-  CHECK(settings.sub_head_factor(0.25) == 0);
-  CHECK(settings.sub_head_factor(1) == 0);
   settings.continuous_warm_up = 0.5;
   CHECK(settings.continuous_factor(0) == 0);
   CHECK(settings.continuous_factor(0.125) == 0.25);
@@ -140,11 +135,28 @@ TEST_CASE("schedules: what rises at the start of a run, what falls at its end") 
   const Settings paper = paper_settings();
   for (const double done : {0.0, 0.3, 1.0}) {
     CHECK(paper.categorical_factor(done) == 1);
-    CHECK(paper.sub_head_factor(done) == 0);
     CHECK(paper.continuous_factor(done) == 1);
     CHECK(paper.learning_rate_factor(done) == 1);
     CHECK_FALSE(paper.uses_neighbours(done));
   }
+}
+
+TEST_CASE("settings: starts, only where real images train trunk and Q") {
+  Settings settings;
+  settings.starts = 3;
+  settings.start_share = 0.25;
+  CHECK(settings.start_count() == 3);
+  CHECK(settings.start_iterations(100) == 25);
+  CHECK(settings.start_iterations(1) == 1);
+  settings.trunk_trained_by = "discriminator";
+  CHECK(settings.start_count() == 0);
+  settings.trunk_trained_by = "both";
+  settings.consistency = 0;
+  CHECK(settings.start_count() == 0);
+  settings.consistency = 1;
+  settings.categorical.clear();
+  CHECK(settings.start_count() == 0);
+  CHECK(paper_settings().start_count() == 0);
 }
 
 }  // namespace infogan

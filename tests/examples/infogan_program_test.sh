@@ -100,9 +100,9 @@ before=$(md5sum <parts/checkpoint.safetensors)
   --loss saturating --trunk-trained-by discriminator --output codes >/dev/null
 "$program" train "${common[@]}" --iterations 2 --categorical 0 --continuous 0 --output plain >/dev/null
 
-# With the schedules of the usual setting, attributes and further heads, a run that was stopped somewhere continues bit for bit.
+# With the schedules of the usual setting, and with attributes, a run that was stopped somewhere continues bit for bit.
 make_digits few 200 50
-usual=(--data few --batch 16 --seed 5 --iterations 60 --sub-heads 2 --warm-up 1)
+usual=(--data few --batch 16 --seed 5 --iterations 60)
 "$program" train "${usual[@]}" --output usual >usual.log
 "$program" train "${usual[@]}" --output usual_parts >usual_parts.log &
 pid=$!
@@ -113,12 +113,29 @@ wait "$pid" || status=$?
 [ "$status" -eq 130 ] || fail "stopping the usual setting gave exit status $status, not 130"
 "$program" train --output usual_parts --resume --threads 1 >>usual_parts.log
 same_state usual usual_parts || fail "the resumed run of the usual setting differs"
+grep -q '"start":4' usual/metrics.jsonl || fail "the metrics do not say how the starts were judged"
+grep -q "^Going on from start [1-4]$" usual.log || fail "nothing says which start goes on"
+
+# While the starts are tried there is nothing to save: the same command begins anew.
+"$program" train --data few --batch 16 --iterations 4 --starts 1000 --output early >early.log &
+pid=$!
+for _ in $(seq 300); do grep -q "^start 1 of" early.log && break; sleep 0.05; done
+kill -TERM "$pid"
+status=0
+wait "$pid" || status=$?
+[ "$status" -eq 130 ] || fail "stopping among the starts gave exit status $status, not 130"
+grep -q "there is no checkpoint yet" early.log || fail "stopping among the starts did not say what there is: $(cat early.log)"
+"$program" train --data few --batch 16 --iterations 4 --starts 2 --output early >/dev/null
+[ "$(grep -c '"start"' early/metrics.jsonl)" -eq 2 ] || fail "the metrics do not hold each start once"
+refuses "every start diverged; try a smaller --learning-rate-start" \
+  train --data few --batch 16 --iterations 4 --learning-rate-start 1e6 --starts 1 --beta1 0 --output diverged
 "$program" train --data few --batch 16 --iterations 2 --categorical 0 --continuous 1 --output slant >/dev/null
 grep -q '"attributes"' usual/metrics.jsonl || fail "nothing was measured of the images"
 "$program" report --run usual >/dev/null
+refuses "--starts is -1" train --starts -1 --output x
+refuses "--start-share is 1.5" train --start-share 1.5 --output x
+refuses "--learning-rate-start is nan" train --learning-rate-start nan --output x
 refuses "--neighbours is -1" train --neighbours -1 --output x
-refuses "--sub-heads is -1" train --sub-heads -1 --output x
-refuses "--sub-head-weight is nan" train --sub-head-weight nan --output x
 refuses "--warm-up is nan" train --warm-up nan --output x
 refuses "--continuous-warm-up is 1.5" train --continuous-warm-up 1.5 --output x
 refuses "--neighbour-share is -0.1" train --neighbour-share -0.1 --output x

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <string>
-#include <vector>
 
 #include "eigengrad/autodiff/gradcheck.hpp"
 #include "eigengrad/io/safetensors.hpp"
@@ -180,49 +179,6 @@ TEST_CASE("the paper's step draws what it always drew; objectives on real images
   const auto left = named_parameters(one.networks().q), right = named_parameters(two.networks().q);
   for (std::size_t i = 0; i < left.size(); ++i)
     if (left[i].name() == "out.weight") CHECK((left[i].value().array() != right[i].value().array()).any());
-}
-
-TEST_CASE("sub-heads: consistency trains them and through them the trunk, until the warm-up is over") {
-  Settings settings;
-  settings.batch = 16;
-  settings.attributes = settings.lambda_categorical = settings.lambda_continuous = settings.decay = 0;
-  const Architecture small{8, 1, {3, 4}, 6, 5};
-  const SmallImages images;
-  const auto values = [](auto&... modules) {
-    std::vector<BasicTensor<double>> all;
-    const auto add = [&](auto& module) {
-      for (const auto& item : named_parameters(module)) all.push_back(item.value());
-    };
-    (add(modules), ...);
-    return all;
-  };
-  const auto same = [](const auto& a, const auto& b) {
-    int count = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) count += (a[i].array() == b[i].array()).all();
-    return count;
-  };
-  settings.sub_heads = 0;
-  Trainer<double> none(settings, small);
-  settings.sub_heads = 2;
-  Trainer<double> early(settings, small), late(settings, small);
-  REQUIRE(none.networks().sub_heads.empty());
-  REQUIRE(early.networks().sub_heads.size() == 2);
-  const auto trunk = values(none.networks().trunk), heads = values(early.networks().sub_heads[0]);
-  CHECK(same(trunk, values(early.networks().trunk)) == static_cast<int>(trunk.size()));  // start alike
-  CHECK(same(heads, values(early.networks().sub_heads[1])) == 2);  // but biases and beta, which are 0
-
-  early.schedule(0);
-  late.schedule(settings.warm_up);
-  early.step(images.real);
-  late.step(images.real);
-  CHECK(same(heads, values(early.networks().sub_heads[0])) == 0);
-  CHECK(same(heads, values(late.networks().sub_heads[0])) == static_cast<int>(heads.size()));
-  CHECK(same(values(early.networks().trunk), values(late.networks().trunk)) == 0);
-
-  // Without consistency nothing trains them, so there are none.
-  settings.consistency = 0;
-  CHECK(settings.sub_head_count() == 0);
-  CHECK(Trainer<double>(settings, small).networks().sub_heads.empty());
 }
 
 TEST_CASE("attributes alone: what Q reads off images comes near to what is measured") {

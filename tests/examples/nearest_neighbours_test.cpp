@@ -1,5 +1,6 @@
 // Nearest neighbours of images against the definition.
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include <doctest/doctest.h>
@@ -61,18 +62,52 @@ TEST_CASE("nearest neighbours: gradients are distributed over place and orientat
     }
   const ByteImages images({4, 28, 28, 1}, bytes);
   const Tensor points = examples::detail::gradient_distributions(images);
-  REQUIRE(points.shape() == Shape{4, 7 * 7 * 6});
+  REQUIRE(points.shape() == Shape{4, 7 * 7 * 12});
   for (Index i = 0; i < 3; ++i) CHECK(points.matrix().row(i).squaredNorm() == doctest::Approx(1));
   CHECK(points.matrix().row(3).squaredNorm() == 0);
   CHECK((points.matrix().row(0) - points.matrix().row(1)).norm() < 1e-4);
   const auto share = [&](Index i, Index orientation) {
     double sum = 0;
-    for (Index place = 0; place < 49; ++place) sum += std::pow(points(i, place * 6 + orientation), 2);
+    for (Index place = 0; place < 49; ++place) sum += std::pow(points(i, place * 12 + orientation), 2);
     return sum;
   };
-  // A gradient along x is of orientation 0, one along y a quarter turn on: orientation 3 of 6.
-  CHECK(share(0, 0) == doctest::Approx(1));
-  CHECK(share(2, 3) == doctest::Approx(1));
+  // Straightening moves the bright half to the middle: it begins and ends. Orientations run from -x round to
+  // -x: along x is number 6 of 12, against it 0, along y a quarter turn on.
+  CHECK(share(0, 6) == doctest::Approx(0.5));
+  CHECK(share(0, 0) == doctest::Approx(0.5));
+  CHECK(share(2, 9) == doctest::Approx(0.5));
+  CHECK(share(2, 3) == doctest::Approx(0.5));
+}
+
+TEST_CASE("nearest neighbours: a gradient is shared by the cells and orientations that it lies between") {
+  Tensor image = Tensor::zeros({12, 12});
+  const auto pixel = [&](Index y, Index x) -> float& { return image.mutable_data()[y * 12 + x]; };
+  // Four gradients, of pixels (5, 4), (3, 4) and, towards the other side, (4, 5), (4, 3).
+  pixel(4, 4) = 1;
+  std::vector<float> histogram(9 * 12);
+  examples::detail::add_gradients(image, histogram.data());
+  const auto bin = [&](Index row, Index column, Index orientation) {
+    return static_cast<double>(histogram[static_cast<std::size_t>((row * 3 + column) * 12 + orientation)]);
+  };
+  CHECK(std::accumulate(histogram.begin(), histogram.end(), 0.0) == doctest::Approx(4));
+  // Centres of cells lie at 1.5, 5.5, 9.5. (4, 3) has a gradient along x, 5/8 of row 1, 3/8 of column 1.
+  CHECK(bin(1, 1, 6) == doctest::Approx(5.0 / 8 * 3 / 8));
+  CHECK(bin(1, 0, 6) == doctest::Approx(5.0 / 8 * 5 / 8));
+  CHECK(bin(0, 0, 6) == doctest::Approx(3.0 / 8 * 5 / 8));
+  // (3, 4): along y, 3/8 of row 1, 5/8 of column 1; (5, 4): against y, 7/8 of row 1.
+  CHECK(bin(1, 1, 9) == doctest::Approx(3.0 / 8 * 5 / 8));
+  CHECK(bin(1, 1, 3) == doctest::Approx(7.0 / 8 * 5 / 8));
+  CHECK(bin(2, 1, 6) == 0);
+
+  // Between two orientations: a gradient of an eighth of a turn, 7.5 of 12.
+  image = Tensor::zeros({12, 12});
+  for (Index y = 0; y < 12; ++y)
+    for (Index x = 0; x < 12; ++x) pixel(y, x) = static_cast<float>(x + y);
+  std::fill(histogram.begin(), histogram.end(), 0.0f);
+  examples::detail::add_gradients(image, histogram.data());
+  CHECK(bin(1, 1, 7) > 0);
+  CHECK(bin(1, 1, 8) == doctest::Approx(bin(1, 1, 7)));
+  CHECK(bin(1, 1, 6) == 0);
 }
 
 TEST_CASE("nearest neighbours: more than there are is an error") {
