@@ -127,6 +127,9 @@ wait "$pid" || status=$?
 grep -q "there is no checkpoint yet" early.log || fail "stopping among the starts did not say what there is: $(cat early.log)"
 "$program" train --data few --batch 16 --iterations 4 --starts 2 --output early >/dev/null
 [ "$(grep -c '"start"' early/metrics.jsonl)" -eq 2 ] || fail "the metrics do not hold each start once"
+"$program" train --data few --batch 16 --iterations 1 --starts 1 --output started >/dev/null
+"$program" train --data few --batch 16 --iterations 1 --starts 0 --output unstarted >/dev/null
+! same_state started unstarted || fail "training did not begin where the start ended"
 refuses "every start diverged; try a smaller --learning-rate-start" \
   train --data few --batch 16 --iterations 4 --learning-rate-start 1e6 --starts 1 --beta1 0 --output diverged
 "$program" train --data few --batch 16 --iterations 2 --categorical 0 --continuous 1 --output slant >/dev/null
