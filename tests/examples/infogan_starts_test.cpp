@@ -13,9 +13,9 @@ namespace infogan {
 
 namespace {
 
-const Architecture small{28, 1, {3, 4}, 6, 5};
+const Architecture small_networks{28, 1, {3, 4}, 6, 5};
 
-struct Fixture {
+struct StartsFixture {
   examples::SyntheticDigits digits = examples::synthetic_digits(200, 3);
   Settings settings = make_settings();
   std::vector<std::int32_t> neighbours = examples::nearest_neighbours(digits.images, settings.neighbours);
@@ -29,24 +29,24 @@ struct Fixture {
   }
 
   Starts make(Index iterations_per_start) const {
-    return {settings, small, digits.images, neighbours, iterations_per_start};
+    return {settings, small_networks, digits.images, neighbours, iterations_per_start};
   }
 };
 
-std::vector<double> run(Starts& starts) {
+std::vector<double> run_all(Starts& starts) {
   std::vector<double> objectives;
   while (starts.iteration() < starts.last_iteration()) objectives.push_back(starts.step());
   return objectives;
 }
 
-std::vector<Tensor> tensors(Starts::Networks networks) {
+std::vector<Tensor> all_tensors(Starts::Networks networks) {
   std::vector<Tensor> all;
   for (const auto& item : named_tensors(networks.trunk)) all.push_back(item.value());
   for (const auto& item : named_tensors(networks.q)) all.push_back(item.value());
   return all;
 }
 
-bool same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+bool all_same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
   bool result = a.size() == b.size();
   for (std::size_t i = 0; result && i < a.size(); ++i) result = (a[i].array() == b[i].array()).all();
   return result;
@@ -55,10 +55,10 @@ bool same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
 }  // namespace
 
 TEST_CASE("starts: each learns; the one with the lowest objective goes on, whatever comes after it") {
-  Fixture f;
+  StartsFixture f;
   Starts three = f.make(30);
   CHECK(three.last_iteration() == 90);
-  const auto objectives = run(three);
+  const auto objectives = run_all(three);
   REQUIRE(three.scores().size() == 3);
   for (std::size_t start = 0; start < 3; ++start) {
     double before = 0, after = 0;
@@ -76,39 +76,39 @@ TEST_CASE("starts: each learns; the one with the lowest objective goes on, whate
   for (const Index count : {1, 2, 3}) {
     f.settings.starts = count;
     Starts some = f.make(30);
-    run(some);
+    run_all(some);
     for (std::size_t i = 0; i < some.scores().size(); ++i) CHECK(some.scores()[i] == three.scores()[i]);
-    best[static_cast<std::size_t>(count)] = tensors(some.best_networks());
+    best[static_cast<std::size_t>(count)] = all_tensors(some.best_networks());
   }
-  CHECK(same(best[3], tensors(three.best_networks())));
-  CHECK(same(best[3], best[static_cast<std::size_t>(three.best()) + 1]));
+  CHECK(all_same(best[3], all_tensors(three.best_networks())));
+  CHECK(all_same(best[3], best[static_cast<std::size_t>(three.best()) + 1]));
 
   f.settings.starts = 1;
   f.settings.seed = 1;
   Starts other = f.make(30);
-  run(other);
+  run_all(other);
   CHECK(other.scores()[0] != three.scores()[0]);
 }
 
 TEST_CASE("starts: one that diverges is never the best while another does not") {
-  Fixture f;
+  StartsFixture f;
   f.settings.learning_rate_start = 1e6;
   f.settings.starts = 1;
   Starts lost = f.make(30);
-  run(lost);
+  run_all(lost);
   // Batch norm may keep even such weights finite, but then every image is of one class or as good as random.
   CHECK(lost.scores()[0] > -f.settings.balance * std::log(10.0) + 1);
   f.settings.learning_rate_start = 1e300;
   Starts infinite = f.make(3);
-  run(infinite);
+  run_all(infinite);
   CHECK(std::isinf(infinite.scores()[0]));
 }
 
 TEST_CASE("consistency_at_once: the objective by its definition, batches of an uneven number together") {
-  Fixture f;
+  StartsFixture f;
   f.settings.starts = 1;
   Starts starts = f.make(10);
-  run(starts);
+  run_all(starts);
   Starts::Networks networks = starts.best_networks();
   const Codes codes(f.settings);
   std::vector<Index> images(170);
