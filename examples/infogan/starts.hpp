@@ -25,9 +25,8 @@ namespace infogan {
 template <class TrunkAndQ>
 double consistency_at_once(TrunkAndQ& networks, const Codes& codes, double balance, const ByteImages& all,
                            std::span<const Index> images, std::span<const Index> partners, Rng& rng) {
-  const double n = static_cast<double>(images.size());
-  double surprise = 0;
-  std::vector<double> share(static_cast<std::size_t>(codes.classes(0)));
+  const Shape shape{static_cast<Index>(images.size()), codes.classes(0)};
+  Tensor c1 = Tensor::uninitialized(shape), c1_moved = Tensor::uninitialized(shape);
   Tape tape;
   const auto evaluating = tape.pause_recording();
   for (std::size_t begin = 0; begin < images.size(); begin += evaluation_batch) {
@@ -35,19 +34,18 @@ double consistency_at_once(TrunkAndQ& networks, const Codes& codes, double balan
     const auto batch = [&](std::span<const Index> of) {
       return all.gather(of.subspan(begin, std::min<std::size_t>(evaluation_batch, of.size() - begin)));
     };
-    const auto classes = [&](const Tensor& x) {
+    const auto put = [&](const Tensor& x, Tensor& into) {
       constexpr nn::BatchNormMode mode = nn::BatchNormMode::running;
-      return softmax(codes.logits(networks.q(networks.trunk(tape.constant(x), mode), mode), 0));
+      const Var logits = codes.logits(networks.q(networks.trunk(tape.constant(x), mode), mode), 0);
+      std::copy_n(logits.value().data(), logits.value().size(),
+                  into.mutable_data() + static_cast<Index>(begin) * shape[1]);
     };
-    const Var q = classes(batch(images)), q_moved = classes(examples::moved_images(batch(partners), {}, rng));
-    surprise -= static_cast<double>(sum(log(sum(q * q_moved, -1) + 1e-8)).item());
-    const Var sums = sum(q, 0);
-    for (std::size_t k = 0; k < share.size(); ++k)
-      share[k] += static_cast<double>(sums.value().data()[k]) / n;
+    put(batch(images), c1);
+    put(examples::moved_images(batch(partners), {}, rng), c1_moved);
   }
-  double entropy = 0;
-  for (const double s : share) entropy -= s > 0 ? s * std::log(s) : 0;
-  return surprise / n - balance * entropy;
+  tape.clear();
+  return static_cast<double>(
+      consistency_objective(tape.constant(c1), tape.constant(c1_moved), balance).item());
 }
 
 /// Trains the starts one after the other, each with the consistency objective alone and the run's schedule of

@@ -60,10 +60,10 @@ class TrainingRun {
         last_iteration_(settings.iterations > 0 ? settings.iterations
                                                 : settings.epochs * cursor_.batches_per_epoch()),
         neighbours_(find_neighbours()),
-        starts_(try_starts()),
+        metrics_(made_folder(settings.output) + "/metrics.jsonl", iteration_),
+        start_(best_start()),
         trainer_(settings, {}),
         grids_(trainer_.codes(), settings, settings.seed),
-        metrics_(made_folder(settings.output) + "/metrics.jsonl", iteration_),
         progress_("iteration") {
     trainer_.set_attributes({data_.train.images, settings.attribute_count()});
     if (resumed != nullptr) resumed->restore(trainer_, trainer_.rng(), cursor_);
@@ -109,50 +109,40 @@ class TrainingRun {
     return found;
   }
 
-  /// What the starts came to, and what the best of them has learnt.
-  struct TriedStarts {
-    std::vector<double> scores;
-    std::optional<Starts::Networks> best;  ///< nothing where there are none to try, or where that was stopped
-  };
-
-  /// Tries the starts of a run that begins (before there are other networks: both want memory).
-  TriedStarts try_starts() const {
+  /// Tries the starts of a run that begins (before there are other networks: both want memory). Returns what
+  /// the best has learnt; nothing where there are none to try, or where that was stopped.
+  std::optional<Starts::Networks> best_start() {
     if (settings_.start_count() == 0 || iteration_ > 0 || last_iteration_ == 0) return {};
-    TriedStarts tried;
-    {
-      Starts starts(settings_, {}, data_.train.images, neighbours_,
-                    settings_.start_iterations(last_iteration_));
-      examples::ProgressLine progress("start");
-      progress.start(0, starts.last_iteration(), settings_.batch);
-      while (starts.iteration() < starts.last_iteration()) {
-        if (examples::stop_requested) return {};
-        const std::size_t over = starts.scores().size();
-        const double consistency = starts.step();
-        progress.update(starts.iteration(), {{"consistency", consistency}});
-        if (starts.scores().size() == over) continue;
-        progress.pause();
-        release_unused_memory();
-        std::printf("start %zu of %lld: consistency %.4f\n", over + 1,
-                    static_cast<long long>(settings_.start_count()), starts.scores().back());
-        std::fflush(stdout);
-        progress.resume();
-      }
-      check(std::isfinite(starts.scores()[static_cast<std::size_t>(starts.best())]),
-            "every start diverged; try a smaller --learning-rate-start");
-      std::printf("Going on from start %lld\n", static_cast<long long>(starts.best() + 1));
-      tried = {starts.scores(), starts.best_networks()};
+    Starts starts(settings_, {}, data_.train.images, neighbours_,
+                  settings_.start_iterations(last_iteration_));
+    examples::ProgressLine progress("start");
+    progress.start(0, starts.last_iteration(), settings_.batch);
+    while (starts.iteration() < starts.last_iteration()) {
+      if (examples::stop_requested) return {};
+      const std::size_t over = starts.scores().size();
+      const double consistency = starts.step();
+      progress.update(starts.iteration(), {{"consistency", consistency}});
+      if (starts.scores().size() == over) continue;
+      progress.pause();
+      release_unused_memory();
+      const double score = starts.scores().back();
+      std::printf("start %zu of %lld: consistency %.4f\n", over + 1,
+                  static_cast<long long>(settings_.start_count()), score);
+      std::fflush(stdout);
+      metrics_.write({{"iteration", 0}, {"start", over + 1}, {"consistency", score}});
+      progress.resume();
     }
-    release_unused_memory();
-    return tried;
+    check(std::isfinite(starts.scores()[static_cast<std::size_t>(starts.best())]),
+          "every start diverged; try a smaller --learning-rate-start");
+    std::printf("Going on from start %lld\n", static_cast<long long>(starts.best() + 1));
+    return starts.best_networks();
   }
   /// Lets trunk and Q begin as the best start ended.
   void take_start() {
-    for (std::size_t i = 0; i < starts_.scores.size(); ++i)
-      metrics_.write({{"iteration", 0}, {"start", i + 1}, {"consistency", starts_.scores[i]}});
-    if (starts_.best) {
-      trainer_.networks().trunk = starts_.best->trunk;
-      trainer_.networks().q = starts_.best->q;
-      starts_.best.reset();
+    if (start_) {
+      trainer_.networks().trunk = start_->trunk;
+      trainer_.networks().q = start_->q;
+      start_.reset();
     }
     release_unused_memory();
   }
@@ -259,11 +249,11 @@ class TrainingRun {
   examples::BatchCursor cursor_;
   Index iteration_, last_iteration_;
   std::vector<std::int32_t> neighbours_;
+  examples::MetricsLog metrics_;
   examples::StopOnSignal signals_;
-  TriedStarts starts_;
+  std::optional<Starts::Networks> start_;
   Trainer<float> trainer_;
   CodeGrids grids_;
-  examples::MetricsLog metrics_;
   examples::ProgressLine progress_;
   bool saved_ = true;
 };

@@ -104,14 +104,14 @@ before=$(md5sum <parts/checkpoint.safetensors)
 make_digits few 200 50
 usual=(--data few --batch 16 --seed 5 --iterations 60)
 "$program" train "${usual[@]}" --output usual >usual.log
-"$program" train "${usual[@]}" --output usual_parts >usual_parts.log &
+"$program" train "${usual[@]}" --threads 1 --output usual_parts >usual_parts.log &
 pid=$!
 for _ in $(seq 300); do [ "$(wc -l 2>/dev/null <usual_parts/metrics.jsonl || echo 0)" -ge 10 ] && break; sleep 0.05; done
 kill -TERM "$pid"
 status=0
 wait "$pid" || status=$?
 [ "$status" -eq 130 ] || fail "stopping the usual setting gave exit status $status, not 130"
-"$program" train --output usual_parts --resume --threads 1 >>usual_parts.log
+"$program" train --output usual_parts --resume --threads 3 >>usual_parts.log
 same_state usual usual_parts || fail "the resumed run of the usual setting differs"
 grep -q '"start":4' usual/metrics.jsonl || fail "the metrics do not say how the starts were judged"
 grep -q "^Going on from start [1-4]$" usual.log || fail "nothing says which start goes on"
@@ -130,6 +130,8 @@ grep -q "there is no checkpoint yet" early.log || fail "stopping among the start
 "$program" train --data few --batch 16 --iterations 1 --starts 1 --output started >/dev/null
 "$program" train --data few --batch 16 --iterations 1 --starts 0 --output unstarted >/dev/null
 ! same_state started unstarted || fail "training did not begin where the start ended"
+refuses "cannot create directories" train --data few --batch 16 --iterations 4 --output whole.log/x
+! "$program" train --data few --batch 16 --iterations 4 --output whole.log/x 2>&1 | grep "^start" || fail "starts came before the folder"
 refuses "every start diverged; try a smaller --learning-rate-start" \
   train --data few --batch 16 --iterations 4 --learning-rate-start 1e6 --starts 1 --beta1 0 --output diverged
 "$program" train --data few --batch 16 --iterations 2 --categorical 0 --continuous 1 --output slant >/dev/null
