@@ -41,7 +41,7 @@ struct Settings {
   double neighbour_share = 0.5;
   double attributes = 0.2;
   double attribute_noise = 0.2;
-  Index starts = 4;
+  Index starts = 8;
   double start_share = 0.25;
   // Optimisation.
   double learning_rate_d = 2e-4;

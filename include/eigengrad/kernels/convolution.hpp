@@ -4,7 +4,7 @@
 
 #include "eigengrad/kernels/convolution_few_channels.hpp"
 #include "eigengrad/kernels/convolution_gather.hpp"
-#include "eigengrad/kernels/convolution_weight_gradient.hpp"
+#include "eigengrad/kernels/convolution_weight_gradient_pairs.hpp"
 #include "eigengrad/kernels/elementwise.hpp"
 
 namespace eigengrad::kernels {
@@ -28,8 +28,8 @@ BasicTensor<T> conv2d(const BasicTensor<T>& x, const BasicTensor<T>& w, Conv2dOp
     return slope == 1 ? y : unary(op::LeakyRelu{slope}, y);
   }
   BasicTensor<T> y = BasicTensor<T>::uninitialized(g.output_shape());
-  detail::Gather<T>(g, false).run(x.data(), w.data(), bias == nullptr ? nullptr : bias->data(),
-                                  static_cast<T>(slope), y);
+  detail::Gather<T>(g, false, g.pays_pairs(g.out_height * g.out_width))
+      .run(x.data(), w.data(), bias == nullptr ? nullptr : bias->data(), static_cast<T>(slope), y);
   return y;
 }
 
@@ -55,7 +55,7 @@ BasicTensor<T> conv2d_input_gradient(const BasicTensor<T>& dy, const BasicTensor
   if (detail::FewChannels<T>::suits(g))
     detail::FewChannels<T>(g).run(dy.data(), w.data(), offset, dx.mutable_data());
   else
-    detail::Gather<T>(g, true).run(dy.data(), w.data(), offset, T(1), dx);
+    detail::Gather<T>(g, true, g.pays_pairs(g.height * g.width)).run(dy.data(), w.data(), offset, T(1), dx);
   return dx;
 }
 
@@ -75,7 +75,11 @@ BasicTensor<T> conv2d_weight_gradient(const BasicTensor<T>& x, const BasicTensor
     return detail::multiply<T>(x.data(), true, dy.data(), false, g.in, g.out, x.rows(), nullptr)
         .reshape(weight_shape);
   BasicTensor<T> dw = BasicTensor<T>::uninitialized(weight_shape);
-  if (dw.size() > 0) detail::WeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
+  if (dw.size() == 0) return dw;
+  if (g.pays_pairs(g.out_height * g.out_width))
+    detail::PairedWeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
+  else
+    detail::WeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
   return dw;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "eigengrad/kernels/convolution_axis.hpp"
 #include "eigengrad/kernels/convolution_geometry.hpp"
 #include "eigengrad/kernels/products.hpp"
 
@@ -15,7 +16,7 @@ template <class T>
 class FewChannels {
  public:
   explicit FewChannels(const ConvolutionGeometry& g)
-      : g_(g), rows_(g.height, g.out_height, g.kernel_height, g.stride, g.padding, true, true) {}
+      : g_(g), rows_({g.height, g.out_height, g.kernel_height, g.stride, g.padding}, true, true, false) {}
 
   static bool suits(const ConvolutionGeometry& g) { return g.kernel_height * g.kernel_width * g.in <= g.out; }
 
@@ -35,10 +36,10 @@ class FewChannels {
     const Index kernel_row = g_.kernel_width * g_.in, pixel = g_.kernel_height * kernel_row;
     for (Index column = 0; column < g_.width; ++column)
       for (Index c = 0; c < g_.in; ++c) dx[column * g_.in + c] = bias == nullptr ? T(0) : bias[c];
-    for (const Tap& tap : rows_[row]) {
-      // AxisTaps numbers the taps of a gradient backwards.
-      const T* from = sent + (image * g_.out_height + tap.source) * g_.out_width * pixel +
-                      (g_.kernel_height - 1 - tap.kernel) * kernel_row;
+    for (const auto& [source_row, tap] : rows_.factors(row)) {
+      // The axis numbers the taps of a gradient backwards.
+      const T* from = sent + (image * g_.out_height + source_row) * g_.out_width * pixel +
+                      (g_.kernel_height - 1 - tap) * kernel_row;
       Index left = -g_.padding * g_.in;  // where the stretch begins
       for (Index source = 0; source < g_.out_width; ++source, from += pixel, left += g_.stride * g_.in) {
         const Index begin = std::max<Index>(0, -left), end = std::min(kernel_row, g_.width * g_.in - left);
@@ -48,7 +49,7 @@ class FewChannels {
   }
 
   const ConvolutionGeometry& g_;
-  AxisTaps rows_;
+  ConvolutionAxis rows_;
 };
 
 }  // namespace eigengrad::kernels::detail

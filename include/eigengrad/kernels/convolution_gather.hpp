@@ -1,11 +1,12 @@
 /// conv2d and its input gradient: each output pixel gathers the source pixels its taps meet.
 #pragma once
 
-#include <limits>
 #include <utility>
 #include <vector>
 
 #include "eigengrad/kernels/convolution_geometry.hpp"
+#include "eigengrad/kernels/convolution_lines.hpp"
+#include "eigengrad/kernels/convolution_strip.hpp"
 #include "eigengrad/kernels/products.hpp"
 
 namespace eigengrad::kernels::detail {
@@ -13,94 +14,117 @@ namespace eigengrad::kernels::detail {
 /// out[n, h, v, j] = sum over the taps of pixel (h, v) and over channels k of source[n, tap source, k]
 /// weights[tap kernel, k, j].
 ///
-/// A register tile is one pixel of several images ("lanes") times several output channels, so that taps in
-/// the padding are skipped, not multiplied. A group of lanes is packed row by row as
-/// [width][channels][lanes], just before the first output row that reads it, into a ring of the rows that one
-/// output row spans. Where there are few images, each is cut into bands of rows, which are the lanes. Where
-/// there are few output channels, lanes and channels change places in the tile.
+/// A register tile is one product of both axes, a pixel where outputs do not share products, for several
+/// images ("lanes") times several output channels, so that taps in the padding are skipped, not multiplied. A
+/// group of lanes is packed line by line as [width][channels][lanes], just before the first output row that
+/// reads it, into a ring of the lines that one unit of rows spans. Where there are few images, each is cut
+/// into bands of rows, which are the lanes. Where there are few output channels, lanes and channels change
+/// places in the tile.
 template <class T>
 class Gather {
  public:
-  Gather(const ConvolutionGeometry& g, bool gradient)
+  /// With `pairs` outputs share products.
+  Gather(const ConvolutionGeometry& g, bool gradient, bool pairs)
       : kernels_(product_kernels<T>()),
         gradient_(gradient),
-        images_(g.n),
         source_height_(gradient ? g.out_height : g.height),
         source_width_(gradient ? g.out_width : g.width),
         depth_(gradient ? g.out : g.in),
         height_(gradient ? g.height : g.out_height),
         width_(gradient ? g.width : g.out_width),
         features_(gradient ? g.in : g.out),
-        taps_(g.kernel_height * g.kernel_width),
+        kernel_height_(g.kernel_height),
         kernel_width_(g.kernel_width),
         lanes_are_columns_(features_ <= kernels_.row_step && features_ < kernels_.column_step),
-        bands_(choose_bands(g.stride)),
-        band_height_(height_ / bands_),
-        band_shift_(gradient ? band_height_ / g.stride : band_height_ * g.stride),
-        rows_(band_height_, source_height_, g.kernel_height, g.stride, g.padding, gradient, bands_ == 1),
-        columns_(width_, source_width_, g.kernel_width, g.stride, g.padding, gradient, true),
-        ring_(rows_.longest_span()),
-        lanes_(images_ * bands_),
-        lane_step_(lanes_are_columns_ ? kernels_.column_step : kernels_.row_step),
-        group_(choose_group()) {}
+        lanes_(choose_lanes(kernels_, g.n, height_, g.stride, gradient, lanes_are_columns_)),
+        band_height_(height_ / lanes_.bands),
+        rows_({band_height_, source_height_, g.kernel_height, g.stride, g.padding}, gradient,
+              lanes_.bands == 1, pairs && g.kernel_height > g.stride),
+        columns_({width_, source_width_, g.kernel_width, g.stride, g.padding}, gradient, true,
+                 pairs && g.kernel_width > g.stride),
+        tap_columns_(static_cast<Index>(columns_.taps().size())),
+        taps_(static_cast<Index>(rows_.taps().size()) * tap_columns_) {}
 
   void run(const T* source, const T* weights, const T* bias, T slope, BasicTensor<T>& out) {
     if (out.size() == 0) return;
-    const Index tasks = divide_up(lanes_, group_) * band_height_;
-    const double work = static_cast<double>(out.size()) * static_cast<double>(taps_ * depth_) / 8;
+    const LineSource<T> lines{source, source_height_, source_width_, depth_,
+                              lanes_, rows_,          columns_,      kernels_};
+    cut();
+    const Index units = rows_.unit_count(), strips = static_cast<Index>(strips_.size());
+    const Index tasks = lanes_.count() * strips * units;
+    const double work =
+        static_cast<double>(out.size()) * static_cast<double>(kernel_height_ * kernel_width_ * depth_) / 8;
     const int threads = threads_for(tasks, work);
-    const Index ring_size = ring_ * source_width_ * depth_ * group_;
+    const Index result_size = is_direct() ? 0 : most_products_ * lanes_.size * panel_columns();
+    const Index worker_size = sizes_.total() + result_size;
     const Index feature_step = lanes_are_columns_ ? kernels_.row_step : kernels_.column_step;
     BasicTensor<T> packed =
         BasicTensor<T>::uninitialized({round_up(features_, feature_step) * taps_ * depth_});
-    BasicTensor<T> rings = BasicTensor<T>::uninitialized({threads * ring_size});
-    std::vector<Worker, PoolAllocator<Worker>> workers(static_cast<std::size_t>(threads));
-    for (Worker& worker : workers) {
-      worker.ring = rings.mutable_data() + (&worker - workers.data()) * ring_size;
-      worker.runs.resize(static_cast<std::size_t>(width_ * taps_));
-      worker.run_begins.resize(static_cast<std::size_t>(width_ + 1));
+    BasicTensor<T> memory = BasicTensor<T>::uninitialized({threads * worker_size});
+    Vector<Worker> workers;
+    workers.reserve(static_cast<std::size_t>(threads));
+    for (int thread = 0; thread < threads; ++thread) {
+      T* const own = memory.mutable_data() + thread * worker_size;
+      workers.push_back({PackedLines<T>(lines, sizes_, own), own + sizes_.total(), {}, {}, {}});
+      workers.back().runs.resize(static_cast<std::size_t>(most_runs_));
+      workers.back().run_begins.resize(static_cast<std::size_t>(most_products_ + 1));
+      workers.back().rows.resize(static_cast<std::size_t>(most_factors_));
     }
-    source_ = source, bias_ = bias, slope_ = slope, out_ = out.mutable_data(),
-    weights_ = packed.mutable_data();
+    bias_ = bias, slope_ = slope, out_ = out.mutable_data(), weights_ = packed.mutable_data();
     pack_weights(weights, packed.mutable_data(), work);
     parallel_for(tasks, work, [&](Index task, int thread) {
       Worker& worker = workers[static_cast<std::size_t>(thread)];
-      const Index row = task % band_height_;
-      pack_source(worker, task / band_height_, row);
-      list_runs(worker, row);
-      compute_row(worker, row);
+      const ColumnStrip& strip = strips_[static_cast<std::size_t>(task / units % strips)];
+      worker.lines.enter(task / units / strips, strip.stretch());
+      list_runs(worker, unit_rows_[static_cast<std::size_t>(task % units)], strip);
+      compute(worker, task % units, strip);
     });
   }
 
  private:
-  /// What a thread keeps from one output row to the next of the same group.
+  template <class V>
+  using Vector = std::vector<V, PoolAllocator<V>>;
+  using Stretch = ConvolutionAxis::Stretch;
+
+  /// What a thread keeps from one task to the next.
   struct Worker {
-    T* ring = nullptr;
-    Index group = -1, row = 0;
-    Index next_source = 0;                                    // rows before it are packed
-    std::vector<ProductRun, PoolAllocator<ProductRun>> runs;  // of one output row, pixel by pixel
-    std::vector<Index, PoolAllocator<Index>> run_begins;
+    PackedLines<T> lines;
+    T* results;               // products that outputs share
+    Vector<ProductRun> runs;  // of a unit, product by product
+    Vector<Index> run_begins;
+    Vector<Index> rows;  // where the lines of a product are
   };
 
-  Index lanes_wanted() const { return lanes_are_columns_ ? kernels_.columns : kernels_.rows; }
+  bool is_direct() const { return !rows_.has_pairs() && !columns_.has_pairs(); }
 
-  /// The fewest equal bands that fill a tile with lanes.
-  Index choose_bands(Index stride) const {
-    Index best = 1;
-    for (Index bands = 2; bands <= height_ && images_ * best < lanes_wanted(); ++bands)
-      if (height_ % bands == 0 && (!gradient_ || height_ / bands % stride == 0)) best = bands;
-    return best;
+  /// Cuts columns into strips, such that what a unit of rows reads of one stays in the second-level cache.
+  void cut() {
+    Index most_rows = 0;
+    for (Index unit = 0; unit < rows_.unit_count(); ++unit) {
+      const Stretch rows = rows_.stretch(unit, unit + 1);
+      unit_rows_.push_back(rows);
+      sizes_.lines = std::max(sizes_.lines, rows.source_end - rows.source_begin);
+      if (rows_.has_pairs())
+        sizes_.combined = std::max(sizes_.combined, rows.combined_end - rows.combined_begin);
+      most_rows = std::max(most_rows, rows.product_end - rows.product_begin);
+      most_factors_ = std::max(most_factors_, rows.factors);
+    }
+    const Index column_size = depth_ * lanes_.size, units = columns_.unit_count();
+    const Index size =
+        (sizes_.lines + sizes_.combined) * columns_.packed_width(columns_.whole()) * column_size;
+    const Index most = (600 << 10) / static_cast<Index>(sizeof(T));
+    const Index count = std::clamp<Index>(divide_up(size, most), 1, units);
+    for (Index i = 0; i < count; ++i) {
+      const ColumnStrip& strip =
+          strips_.emplace_back(columns_, units * i / count, units * (i + 1) / count, depth_);
+      const Stretch& columns = strip.stretch();
+      sizes_.packed = std::max(sizes_.packed, columns_.packed_width(columns) * column_size);
+      if (columns_.has_pairs())
+        sizes_.staging = std::max(sizes_.staging, (columns.source_end - columns.source_begin) * column_size);
+      most_products_ = std::max(most_products_, most_rows * strip.product_count());
+      most_runs_ = std::max(most_runs_, most_factors_ * strip.run_count());
+    }
   }
-
-  /// Lanes of a group: two thirds of the tile where that leaves no group part empty and still hides
-  /// latencies.
-  Index choose_group() const {
-    const Index full = lanes_wanted(), smaller = 2 * kernels_.row_step;
-    return !lanes_are_columns_ && smaller >= 8 && lanes_ % full != 0 && lanes_ % smaller == 0 ? smaller
-                                                                                              : full;
-  }
-  Index group_lanes(Index group) const { return std::min(group_, lanes_ - group * group_); }
-  Index group_width(Index group) const { return round_up(group_lanes(group), lane_step_); }
 
   /// Width of the panel of output channels that starts at `first`.
   Index panel_width(Index first) const {
@@ -109,11 +133,22 @@ class Gather {
   }
   Index panel_columns() const { return lanes_are_columns_ ? kernels_.row_step : kernels_.columns; }
 
-  /// Panels of output channels, each [tap][channel][width], taps in the order of the axes' kernel
-  /// coordinates.
+  /// Panels of output channels, each [combined tap][channel][width].
   void pack_weights(const T* weights, T* packed, double work) const {
-    parallel_for(taps_, work, [&](Index tap) {
-      const T* const from = weights + (gradient_ ? taps_ - 1 - tap : tap) * depth_ * features_;
+    const Index size = depth_ * features_;
+    const int threads = threads_for(taps_, work);
+    BasicTensor<T> combined = BasicTensor<T>::uninitialized({is_direct() ? 0 : threads * size});
+    T* const scratch = combined.mutable_data();
+    parallel_for(taps_, work, [&](Index tap, int thread) {
+      // The axes number the taps of a gradient backwards.
+      const Index step = gradient_ ? -size : size;
+      const T* const first_tap = weights + (gradient_ ? (kernel_height_ * kernel_width_ - 1) * size : 0);
+      LinearCombination<T> sum{.columns = size, .to = scratch + thread * size};
+      add_terms(sum, rows_.taps()[static_cast<std::size_t>(tap / tap_columns_)],
+                columns_.taps()[static_cast<std::size_t>(tap % tap_columns_)],
+                [&](Index y, Index x) { return first_tap + (y * kernel_width_ + x) * step; });
+      if (!sum.is_copy()) kernels_.combine(sum);
+      const T* const from = sum.is_copy() ? sum.terms[0] : sum.to;
       for (Index first = 0; first < features_; first += panel_columns()) {
         const Index width = panel_width(first), used = std::min(width, features_ - first);
         T* const to = packed + first * taps_ * depth_ + tap * depth_ * width;
@@ -128,100 +163,98 @@ class Gather {
       }
     });
   }
-
-  T* ring_row(const Worker& worker, Index source_row) const {
-    const Index slot = (source_row % ring_ + ring_) % ring_;
-    return worker.ring + slot * source_width_ * depth_ * group_width(worker.group);
-  }
-
-  /// Packs those source rows of the group that the output row needs and that are not there yet.
-  void pack_source(Worker& worker, Index group, Index row) const {
-    if (worker.group != group || row < worker.row) worker.next_source = std::numeric_limits<Index>::min();
-    worker.group = group;
-    worker.row = row;
-    const auto taps = rows_[row];
-    if (taps.empty()) return;
-    worker.next_source = std::max(worker.next_source, taps.front().source);
-    for (; worker.next_source <= taps.back().source; ++worker.next_source) {
-      const T* pointers[64] = {};
-      for (Index i = 0; i < group_lanes(group); ++i) {
-        const Index lane = group * group_ + i, source_row = worker.next_source + lane % bands_ * band_shift_;
-        if (source_row >= 0 && source_row < source_height_)
-          pointers[i] = source_ + (lane / bands_ * source_height_ + source_row) * source_width_ * depth_;
-      }
-      kernels_.pack_rows(pointers, group_width(group), source_width_ * depth_,
-                         ring_row(worker, worker.next_source));
-    }
-  }
-
-  /// The runs of every pixel of an output row; taps that are neighbours in source and kernel make one run.
-  void list_runs(Worker& worker, Index row) const {
-    const Index width = group_width(worker.group);
-    Index count = 0;
-    for (Index column = 0; column < width_; ++column) {
-      const Index begin = worker.run_begins[static_cast<std::size_t>(column)] = count;
-      for (const Tap& y : rows_[row]) {
-        const Index lanes = ring_row(worker, y.source) - worker.ring;
-        for (const Tap& x : columns_[column]) {
-          const Index pixel = lanes + x.source * depth_ * width,
-                      tap = (y.kernel * kernel_width_ + x.kernel) * depth_;
-          const ProductRun run = lanes_are_columns_
-                                     ? ProductRun{tap * kernels_.row_step, pixel / width, depth_}
-                                     : ProductRun{pixel, tap, depth_};
-          if (count > begin && follows(worker.runs[static_cast<std::size_t>(count - 1)], run, width))
-            worker.runs[static_cast<std::size_t>(count - 1)].count += depth_;
-          else
-            worker.runs[static_cast<std::size_t>(count++)] = run;
-        }
+  /// The runs of every product of a unit of rows and a strip.
+  void list_runs(Worker& worker, const Stretch& unit, const ColumnStrip& strip) const {
+    const Index width = lanes_.width(worker.lines.group());
+    ProductRun* run = worker.runs.data();
+    Index* begin = worker.run_begins.data();
+    for (Index p = unit.product_begin; p < unit.product_end; ++p) {
+      const auto factors = rows_.factors(p);
+      for (std::size_t y = 0; y < factors.size(); ++y)
+        worker.rows[y] = worker.lines.row(factors[y].source) - worker.lines.memory();
+      for (Index i = 0; i < strip.product_count(); ++i) {
+        *begin++ = run - worker.runs.data();
+        for (std::size_t y = 0; y < factors.size(); ++y)
+          for (const ProductRun& columns : strip.runs(i)) {
+            const Index pixel = worker.rows[y] + columns.a * width,
+                        tap = factors[y].tap * tap_columns_ * depth_ + columns.b;
+            *run++ = lanes_are_columns_ ? ProductRun{tap * kernels_.row_step, pixel / width, columns.count}
+                                        : ProductRun{pixel, tap, columns.count};
+          }
       }
     }
-    worker.run_begins[static_cast<std::size_t>(width_)] = count;
-  }
-  bool follows(const ProductRun& before, const ProductRun& run, Index lane_width) const {
-    return run.a == before.a + before.count * (lanes_are_columns_ ? kernels_.row_step : lane_width) &&
-           run.b == before.b + before.count;
+    *begin = run - worker.runs.data();
   }
 
-  /// What pack_source packs after this row: the source rows that the next one needs besides, or those of the
-  /// next group's first row.
-  ProductLookahead<T> after(const Worker& worker, Index row) const {
-    const bool last = row + 1 == band_height_;
-    const Index first_lane = (worker.group + (last ? 1 : 0)) * group_;
-    const auto taps = rows_[last ? 0 : row + 1];
-    if (bands_ > 1 || taps.empty() || first_lane >= lanes_) return {};
-    const Index begin = last ? taps.front().source : std::max(taps.front().source, worker.next_source);
-    const Index line = source_width_ * depth_, image = source_height_ * line;
-    return {source_ + first_lane * image + begin * line, std::min(group_, lanes_ - first_lane),
-            std::max<Index>(0, taps.back().source + 1 - begin) * line, image};
-  }
-
-  void compute_row(const Worker& worker, Index row) const {
-    const Index lane_stride = band_height_ * width_ * features_;
-    ProductLookahead<T> next = after(worker, row);
-    next.plan(width_ * divide_up(features_, panel_columns()),
-              static_cast<Index>(rows_[row].size() * columns_[width_ / 2].size()) * depth_);
+  void compute(const Worker& worker, Index unit, const ColumnStrip& strip) const {
+    const bool is_last = unit + 1 == rows_.unit_count();
+    const Stretch &rows = unit_rows_[static_cast<std::size_t>(unit)],
+                  &next_rows = unit_rows_[static_cast<std::size_t>(is_last ? 0 : unit + 1)];
+    const Index lane_stride = band_height_ * width_ * features_, group = worker.lines.group(),
+                products = (rows.product_end - rows.product_begin) * strip.product_count();
+    ProductLookahead<T> next = worker.lines.lookahead(next_rows.source_begin, next_rows.source_end, is_last);
+    next.plan(products * divide_up(features_, panel_columns()),
+              rows.factors * strip.stretch().factors * depth_ / products);
     ProductTile<T> tile{};
-    tile.a = worker.ring;
-    tile.a_step = group_width(worker.group);
-    tile.rows = group_lanes(worker.group);
-    tile.c_row_step = lane_stride;
+    tile.a = worker.lines.memory();
+    tile.a_step = lanes_.width(group);
+    tile.rows = lanes_.used(group);
     tile.c_column_step = 1;
-    tile.slope = slope_;
+    T* const out = out_ + group * lanes_.size * lane_stride;
     for (Index first = 0; first < features_; first += panel_columns()) {
       tile.b = weights_ + first * taps_ * depth_;
       tile.b_step = tile.b_unit = panel_width(first);
       tile.columns = std::min(tile.b_step, features_ - first);
-      tile.bias = bias_ == nullptr ? nullptr : bias_ + first;
+      const T* const bias = bias_ == nullptr ? nullptr : bias_ + first;
+      const Results results{worker.results, tile.rows, tile.b_step, rows.product_begin, strip.stretch()};
+      tile.c_row_step = is_direct() ? lane_stride : tile.b_step;
+      if (is_direct()) tile.bias = bias, tile.slope = slope_;
       ProductTile<T> oriented = lanes_are_columns_ ? transposed(tile) : tile;
-      for (Index column = 0; column < width_; ++column) {
-        const Index begin = worker.run_begins[static_cast<std::size_t>(column)];
-        oriented.runs = worker.runs.data() + begin;
-        oriented.run_count = worker.run_begins[static_cast<std::size_t>(column + 1)] - begin;
-        oriented.c = out_ + worker.group * group_ * lane_stride + (row * width_ + column) * features_ + first;
-        next.share(oriented);
-        kernels_.tile(oriented);
-      }
+      const Index* begin = worker.run_begins.data();
+      for (Index p = rows.product_begin; p < rows.product_end; ++p)
+        for (Index i = 0; i < strip.product_count(); ++i, ++begin) {
+          const Index q = strip.product(i);
+          oriented.runs = worker.runs.data() + begin[0];
+          oriented.run_count = begin[1] - begin[0];
+          // Where outputs do not share products, the numbers of products are those of units.
+          oriented.c = is_direct() ? out + first +
+                                         pixel(rows_.units()[static_cast<std::size_t>(p)].outputs[0],
+                                               columns_.units()[static_cast<std::size_t>(q)].outputs[0])
+                                   : results.at(p, q);
+          next.share(oriented);
+          kernels_.tile(oriented);
+        }
+      if (!is_direct()) add_products(results, tile.columns, rows, bias, out + first);
     }
+  }
+  Index pixel(Index row, Index column) const { return (row * width_ + column) * features_; }
+
+  /// Products that outputs share, each of `lanes` rows by `width` channels.
+  struct Results {
+    T* data;
+    Index lanes, width, first_row;
+    const Stretch& columns;
+    T* at(Index p, Index q) const {
+      const Index row = (p - first_row) * (columns.product_end - columns.product_begin);
+      return data + (row + q - columns.product_begin) * lanes * width;
+    }
+  };
+  /// The outputs that they make up, of so many channels.
+  void add_products(const Results& results, Index channels, const Stretch& rows, const T* bias,
+                    T* out) const {
+    rows_.for_each_output(rows, [&](const Combination& y, Index row) {
+      columns_.for_each_output(results.columns, [&](const Combination& x, Index column) {
+        LinearCombination<T> sum{.rows = results.lanes,
+                                 .columns = channels,
+                                 .from_step = results.width,
+                                 .to = out + pixel(row, column),
+                                 .to_step = band_height_ * width_ * features_,
+                                 .bias = bias,
+                                 .slope = slope_};
+        add_terms(sum, y, x, [&](Index p, Index q) { return results.at(p, q); });
+        kernels_.combine(sum);
+      });
+    });
   }
   static ProductTile<T> transposed(ProductTile<T> tile) {
     std::swap(tile.a, tile.b);
@@ -235,12 +268,17 @@ class Gather {
 
   const ProductKernels<T>& kernels_;
   bool gradient_;
-  Index images_, source_height_, source_width_, depth_, height_, width_, features_, taps_, kernel_width_;
+  Index source_height_, source_width_, depth_, height_, width_, features_, kernel_height_, kernel_width_;
   bool lanes_are_columns_;
-  Index bands_, band_height_, band_shift_;
-  AxisTaps rows_, columns_;
-  Index ring_, lanes_, lane_step_, group_;
-  const T *source_ = nullptr, *bias_ = nullptr, *weights_ = nullptr;
+  LaneGroups lanes_;
+  Index band_height_;
+  ConvolutionAxis rows_, columns_;
+  Index tap_columns_, taps_;
+  Vector<Stretch> unit_rows_;
+  Vector<ColumnStrip> strips_;
+  typename PackedLines<T>::Sizes sizes_;
+  Index most_products_ = 0, most_factors_ = 0, most_runs_ = 0;
+  const T *bias_ = nullptr, *weights_ = nullptr;
   T slope_ = 1;  // of a leaky ReLU of the result
   T* out_ = nullptr;
 };

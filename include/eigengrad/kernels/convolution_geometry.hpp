@@ -1,11 +1,8 @@
-/// Extents of a 2-d convolution, checked, and which pixels meet which taps.
+/// Extents of a 2-d convolution, checked.
 #pragma once
 
-#include <algorithm>
-#include <span>
-#include <vector>
-
 #include "eigengrad/core/tensor.hpp"
+#include "eigengrad/kernels/convolution_axis.hpp"
 
 namespace eigengrad {
 
@@ -45,6 +42,14 @@ struct ConvolutionGeometry {
   /// Every pixel by itself: the convolution is a product of [pixels, Cin] and [Cin, Cout].
   bool is_product() const { return kernel_height == 1 && kernel_width == 1 && stride == 1 && padding == 0; }
 
+  /// Whether pairs of outputs pay: where channels are enough for what is added besides, and combined taps are
+  /// used often enough. `pixels` of an image are computed.
+  bool pays_pairs(Index pixels) const {
+    const double saved =
+        1 - ConvolutionAxis::share(kernel_height, stride) * ConvolutionAxis::share(kernel_width, stride);
+    return std::min(in, out) >= 32 && saved * static_cast<double>(in * out) >= 1000 && n * pixels >= 512;
+  }
+
   Shape output_shape() const { return {n, out_height, out_width, out}; }
 
   void check_output(const char* name, const Shape& dy) const {
@@ -52,52 +57,6 @@ struct ConvolutionGeometry {
           "], kernel [", kernel_height, ", ", kernel_width, ", ", in, ", ", out, "], stride ", stride,
           " and padding ", padding, " make it ", output_shape());
   }
-};
-
-/// Output coordinate meets `source` at kernel coordinate `kernel`.
-struct Tap {
-  Index source, kernel;
-};
-
-/// For each output coordinate of one image axis the taps it sums over, with rising source coordinates.
-///
-/// A convolution has source = output stride + kernel - padding. Its input gradient has output = source stride
-/// + kernel - padding; there the kernel is numbered backwards, so that neighbours are neighbours in both.
-class AxisTaps {
- public:
-  /// Sources outside of [0, sources) are left out if `clip`.
-  AxisTaps(Index outputs, Index sources, Index kernel, Index stride, Index padding, bool gradient,
-           bool clip) {
-    begins_.reserve(static_cast<std::size_t>(outputs + 1));
-    for (Index output = 0; output < outputs; ++output) {
-      begins_.push_back(static_cast<Index>(taps_.size()));
-      for (Index k = 0; k < kernel; ++k) {
-        const Index position = output + padding - (kernel - 1 - k);
-        if (gradient && position % stride != 0) continue;
-        const Index source = gradient ? position / stride : output * stride + k - padding;
-        if (!clip || (source >= 0 && source < sources)) taps_.push_back({source, k});
-      }
-    }
-    begins_.push_back(static_cast<Index>(taps_.size()));
-  }
-
-  std::span<const Tap> operator[](Index output) const {
-    const auto i = static_cast<std::size_t>(output);
-    return {taps_.data() + begins_[i], taps_.data() + begins_[i + 1]};
-  }
-
-  /// The most source coordinates, gaps included, that one output coordinate spans; at least 1.
-  Index longest_span() const {
-    Index longest = 1;
-    for (Index i = 0; i + 1 < static_cast<Index>(begins_.size()); ++i)
-      if (const auto taps = (*this)[i]; !taps.empty())
-        longest = std::max(longest, taps.back().source - taps.front().source + 1);
-    return longest;
-  }
-
- private:
-  std::vector<Tap, PoolAllocator<Tap>> taps_;
-  std::vector<Index, PoolAllocator<Index>> begins_;
 };
 
 }  // namespace kernels::detail

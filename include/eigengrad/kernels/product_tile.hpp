@@ -53,6 +53,27 @@ struct ProductTile {
   ProductCopy<T> copy = {};  // what has come is packed
 };
 
+/// to[i to_step + j] = leaky ReLU of `slope` of the sum over terms of factor times term[i from_step + j], +
+/// bias[j] if there is one.
+template <class T>
+struct LinearCombination {
+  const T* terms[9] = {};
+  T factors[9] = {};
+  Index count = 0;
+  Index rows = 1, columns = 0, from_step = 0;
+  T* to = nullptr;
+  Index to_step = 0;
+  const T* bias = nullptr;
+  T slope = 1;
+
+  void add(const T* term, T factor) {
+    terms[count] = term;
+    factors[count++] = factor;
+  }
+  /// Whether it is its only term.
+  bool is_copy() const { return count == 1 && factors[0] == 1 && bias == nullptr && slope == 1; }
+};
+
 /// Source of pack_columns: element (k, i) is data[k stride + i]; nothing at or behind `end` is read.
 template <class T>
 struct PackSource {
@@ -72,6 +93,8 @@ struct ProductKernels {
   bool copies;  // whether tiles do what ProductTile::copy says
   /// Computes a tile of C.
   void (*tile)(const ProductTile<T>& tile);
+  /// Computes a linear combination.
+  void (*combine)(const LinearCombination<T>& sum);
   /// panel[k width + i] = rows[i][k] for k < count, i < width; a null row counts as zeros.
   void (*pack_rows)(const T* const* rows, Index width, Index count, T* panel);
   /// The columns [0, columns) of the source for k < count as panels of `width` columns, one after the other;

@@ -371,6 +371,54 @@ void pack_columns(const PackSource<T>& from, Index columns, Index width, Index s
   }
 }
 
+// A linear combination of `count` terms. What the loops need is copied: the compiler must assume that a store
+// changes `sum`.
+template <int count, class T>
+[[gnu::noinline]] void combine_terms(const LinearCombination<T>& sum) {
+  const T* terms[count];
+  Vector<T> factors[count];
+#pragma GCC unroll 9
+  for (int t = 0; t < count; ++t) terms[t] = sum.terms[t], factors[t] = broadcast(sum.factors[t]);
+  const Vector<T> slope = broadcast(sum.slope);
+  const T* const bias = sum.bias;
+  const Index rows = sum.rows, columns = sum.columns, from_step = sum.from_step, to_step = sum.to_step;
+  T* to = sum.to;
+  for (Index i = 0; i < rows; ++i, to += to_step) {
+    Index j = 0;
+    for (; j + lanes<T> <= columns; j += lanes<T>) {
+      Vector<T> z = factors[0] * load(terms[0] + j);
+#pragma GCC unroll 9
+      for (int t = 1; t < count; ++t) z += factors[t] * load(terms[t] + j);
+      if (bias != nullptr) z += load(bias + j);
+      store(to + j, z < Vector<T>{} ? slope * z : z);
+    }
+    if (const Index left = columns - j; left > 0) {
+      Vector<T> z = factors[0] * load_part(terms[0] + j, left);
+#pragma GCC unroll 9
+      for (int t = 1; t < count; ++t) z += factors[t] * load_part(terms[t] + j, left);
+      if (bias != nullptr) z += load_part(bias + j, left);
+      store_part(to + j, z < Vector<T>{} ? slope * z : z, left);
+    }
+#pragma GCC unroll 9
+    for (int t = 0; t < count; ++t) terms[t] += from_step;
+  }
+}
+
+template <class T>
+void combine(const LinearCombination<T>& sum) {
+  switch (sum.count) {
+    case 1: return combine_terms<1>(sum);
+    case 2: return combine_terms<2>(sum);
+    case 3: return combine_terms<3>(sum);
+    case 4: return combine_terms<4>(sum);
+    case 5: return combine_terms<5>(sum);
+    case 6: return combine_terms<6>(sum);
+    case 7: return combine_terms<7>(sum);
+    case 8: return combine_terms<8>(sum);
+    default: return combine_terms<9>(sum);
+  }
+}
+
 template <class T>
 ProductKernels<T> make_product_kernels(Isa) {
   return {tile_rows,
@@ -380,6 +428,7 @@ ProductKernels<T> make_product_kernels(Isa) {
           tile_depth / static_cast<int>(sizeof(T)),
           tile_copies,
           product_tile<T>,
+          combine<T>,
           pack_rows<T>,
           pack_columns<T>};
 }

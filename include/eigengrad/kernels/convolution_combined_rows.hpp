@@ -1,0 +1,121 @@
+/// Rows of images and their columns, combined.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "eigengrad/kernels/convolution_axis.hpp"
+#include "eigengrad/kernels/product_operand.hpp"
+
+namespace eigengrad::kernels::detail {
+
+/// Some channels of images [image][row][column][channel] with `stride` values from column to column.
+template <class T>
+struct Pixels {
+  const T* data;
+  Index height, width, stride, channels, images;
+
+  Index row_step() const { return width * stride; }
+  Index image_step() const { return height * row_step(); }
+};
+
+/// Makes [place][image][channel] of a combination of rows, one place for each of some combinations of
+/// columns.
+template <class T>
+class CombinedRows {
+ public:
+  /// `places` are where the combinations go, each its own.
+  CombinedRows(std::span<const Combination> columns, std::span<const Index> places) {
+    Vector<const Combination*> at_place(columns.size());
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      at_place[static_cast<std::size_t>(places[i])] = &columns[i];
+    for (const Combination* terms : at_place)
+      if (groups_.empty() || !groups_.back().add(*terms)) groups_.push_back({*terms, 1, 0});
+  }
+
+  /// Rows first, for some channels that stay in the first-level cache, then columns. `staging` has
+  /// staging_size values.
+  void combine(const Pixels<T>& from, const Combination& row, T* staging, T* to) const {
+    const Index step = staged_channels(from.width, from.images);
+    for (Index c = 0; c < from.channels; c += step) {
+      const Index count = std::min(step, from.channels - c);
+      View source{from.data + c, from.image_step(), from.stride};
+      if (row.is_copy()) {
+        source.data += row.at[0] * from.row_step();
+      } else {
+        combine({row, from.width, 1}, source, from.row_step(), {staging, count, from.images * count},
+                from.images, count);
+        source = {staging, count, from.images * count};
+      }
+      Target target{to + c, from.channels, from.images * from.channels};
+      for (const Group& group : groups_) {
+        combine(group, source, source.column, target, from.images, count);
+        target.data += group.count * target.column;
+      }
+    }
+  }
+  static Index staging_size(Index width, Index images) {
+    return width * images * staged_channels(width, images);
+  }
+
+ private:
+  template <class V>
+  using Vector = std::vector<V, PoolAllocator<V>>;
+
+  /// Values of images and columns, so far from each other.
+  struct View {
+    const T* data;
+    Index image, column;
+  };
+  struct Target {
+    T* data;
+    Index image, column;
+  };
+  /// Combinations at places next to each other, whose terms are `step` columns further from one to the next.
+  struct Group {
+    Combination terms;
+    Index count, step;
+
+    bool add(const Combination& next) {
+      const Index distance = next.at[0] - terms.at[0];
+      if (next.count != terms.count || next.factor != terms.factor || (count > 1 && distance != count * step))
+        return false;
+      for (std::size_t i = 0; i < static_cast<std::size_t>(terms.count); ++i)
+        if (next.at[i] - terms.at[i] != distance) return false;
+      step = distance / count;
+      ++count;
+      return true;
+    }
+  };
+
+  static Index staged_channels(Index width, Index images) {
+    constexpr Index line = 64 / static_cast<Index>(sizeof(T)),
+                    most = (32 << 10) / static_cast<Index>(sizeof(T));
+    return std::max<Index>(1, most / (width * images * line)) * line;
+  }
+
+  /// Terms lie `distance` apart. The rows of a linear combination are the images, or if there are more of
+  /// them, the columns.
+  static void combine(const Group& group, const View& from, Index distance, const Target& to, Index images,
+                      Index channels) {
+    const bool by_image = images >= group.count;
+    const Index from_column = group.step * from.column;
+    LinearCombination<T> sum{.rows = by_image ? images : group.count,
+                             .columns = channels,
+                             .from_step = by_image ? from.image : from_column,
+                             .to_step = by_image ? to.image : to.column};
+    for (Index i = 0; i < (by_image ? group.count : images); ++i) {
+      sum.count = 0;
+      for (std::size_t t = 0; t < static_cast<std::size_t>(group.terms.count); ++t)
+        sum.add(from.data + group.terms.at[t] * distance + i * (by_image ? from_column : from.image),
+                static_cast<T>(group.terms.factor[t]));
+      sum.to = to.data + i * (by_image ? to.column : to.image);
+      product_kernels<T>().combine(sum);
+    }
+  }
+
+  Vector<Group> groups_;
+};
+
+}  // namespace eigengrad::kernels::detail

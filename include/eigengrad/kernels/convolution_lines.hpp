@@ -1,0 +1,156 @@
+/// The source lines of a convolution, packed for its tiles.
+#pragma once
+
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "eigengrad/kernels/convolution_axis.hpp"
+#include "eigengrad/kernels/product_operand.hpp"
+
+namespace eigengrad::kernels::detail {
+
+/// What tiles compute side by side: pixels at the same place of several images, or of several bands of rows
+/// of each, in groups.
+struct LaneGroups {
+  Index images, bands, band_shift;  // source rows from one band to the next
+  Index size, step;                 // lanes of a group, and what their number is rounded up to
+
+  Index lanes() const { return images * bands; }
+  Index count() const { return divide_up(lanes(), size); }
+  Index used(Index group) const { return std::min(size, lanes() - group * size); }
+  Index width(Index group) const { return round_up(used(group), step); }
+};
+
+/// For an output of `height` rows: the fewest equal bands that fill a tile with lanes, all of it or two
+/// thirds, which still hide latencies, in every group; or at least in one.
+template <class T>
+LaneGroups choose_lanes(const ProductKernels<T>& kernels, Index images, Index height, Index stride,
+                        bool gradient, bool lanes_are_columns) {
+  const Index full = lanes_are_columns ? kernels.columns : kernels.rows, two_thirds = 2 * kernels.row_step;
+  const auto fits = [&](Index lanes) {
+    return !lanes_are_columns && two_thirds >= 8 && lanes % full != 0 && lanes % two_thirds == 0;
+  };
+  Index bands = 1;
+  for (Index more = 2; more <= height && images * bands < full && !fits(images * bands); ++more)
+    if (height % more == 0 && (!gradient || height / more % stride == 0)) bands = more;
+  const Index rows = height / bands;
+  return {images, bands, gradient ? rows / stride : rows * stride, fits(images * bands) ? two_thirds : full,
+          lanes_are_columns ? kernels.column_step : kernels.row_step};
+}
+
+/// Images [n, height, width, depth], and how they are read.
+template <class T>
+struct LineSource {
+  const T* data;
+  Index height, width, depth;
+  const LaneGroups& lanes;
+  const ConvolutionAxis &rows, &columns;
+  const ProductKernels<T>& kernels;
+};
+
+/// The lines of a group of lanes and a strip of columns, each packed just before it is first read as
+/// [columns][depth][lanes], and combinations of lines, in rings of as many as a unit of rows spans.
+template <class T>
+class PackedLines {
+ public:
+  /// The most lines and combinations of lines that a unit reads, and values of the widest strip's lines,
+  /// packed and as they are.
+  struct Sizes {
+    Index lines = 1, combined = 1, packed = 0, staging = 0;
+    Index total() const { return (lines + combined) * packed + staging; }
+  };
+
+  PackedLines(const LineSource<T>& source, const Sizes& sizes, T* memory)
+      : source_(source), sizes_(sizes), memory_(memory) {
+    line_of_.resize(static_cast<std::size_t>(sizes.lines));
+    combination_of_.resize(static_cast<std::size_t>(sizes.combined));
+  }
+
+  void enter(Index group, const ConvolutionAxis::Stretch& strip) {
+    if (std::exchange(group_, group) == group && std::exchange(strip_, &strip) == &strip) return;
+    strip_ = &strip;
+    next_ = none;
+    std::ranges::fill(line_of_, none);
+    std::ranges::fill(combination_of_, none);
+  }
+
+  const T* memory() const { return memory_; }
+  Index group() const { return group_; }
+  const ConvolutionAxis::Stretch& strip() const { return *strip_; }
+  /// A combined source of the rows.
+  const T* row(Index source) {
+    const Combination& sum = source_.rows.sources()[static_cast<std::size_t>(source)];
+    if (sum.is_copy()) return line(sum.at[0]);
+    const Index i = slot(source, sizes_.combined);
+    T* const to = memory_ + (sizes_.lines + i) * sizes_.packed;
+    if (std::exchange(combination_of_[static_cast<std::size_t>(i)], source) != source)
+      combine(
+          sum, [&](Index y) { return line(y); }, source_.columns.packed_width(*strip_) * pixel(), to);
+    return to;
+  }
+
+  /// What is packed next, for a unit that reads lines [begin, end): those of this group that are not there
+  /// yet, or of the next group.
+  ProductLookahead<T> lookahead(Index begin, Index end, bool of_next_group) const {
+    const LaneGroups& lanes = source_.lanes;
+    const Index first = (group_ + (of_next_group ? 1 : 0)) * lanes.size;
+    const Index line = source_.width * source_.depth, image = source_.height * line;
+    if (!of_next_group) begin = std::max(begin, next_);
+    if (lanes.bands > 1 || first >= lanes.lanes() || end <= begin) return {};
+    const Index columns = strip_->source_end - strip_->source_begin;
+    if (columns < source_.width && end - begin > 1) return {};
+    return {source_.data + first * image + begin * line + strip_->source_begin * source_.depth,
+            std::min(lanes.size, lanes.lanes() - first), (end - begin - 1) * line + columns * source_.depth,
+            image};
+  }
+
+ private:
+  static constexpr Index none = std::numeric_limits<Index>::min();
+
+  static Index slot(Index i, Index slots) { return (i % slots + slots) % slots; }
+  Index pixel() const { return source_.depth * source_.lanes.width(group_); }
+
+  const T* line(Index y) {
+    const Index i = slot(y, sizes_.lines);
+    T* const packed = memory_ + i * sizes_.packed;
+    if (std::exchange(line_of_[static_cast<std::size_t>(i)], y) == y) return packed;
+    next_ = std::max(next_, y + 1);
+    const LaneGroups& lanes = source_.lanes;
+    const Index columns = strip_->source_end - strip_->source_begin;
+    const T* pointers[64] = {};
+    for (Index j = 0; j < lanes.used(group_); ++j) {
+      const Index lane = group_ * lanes.size + j, row = y + lane % lanes.bands * lanes.band_shift;
+      if (row >= 0 && row < source_.height)
+        pointers[j] = source_.data +
+                      ((lane / lanes.bands * source_.height + row) * source_.width + strip_->source_begin) *
+                          source_.depth;
+    }
+    const bool pairs = source_.columns.has_pairs();
+    T* const staging = memory_ + (sizes_.lines + sizes_.combined) * sizes_.packed;
+    source_.kernels.pack_rows(pointers, lanes.width(group_), columns * source_.depth,
+                              pairs ? staging : packed);
+    for (Index c = strip_->combined_begin; pairs && c < strip_->combined_end; ++c)
+      combine(
+          source_.columns.sources()[static_cast<std::size_t>(c)],
+          [&](Index x) { return staging + (x - strip_->source_begin) * pixel(); }, pixel(),
+          packed + (c - strip_->combined_begin) * pixel());
+    return packed;
+  }
+  template <class Where>
+  void combine(const Combination& terms, const Where& where, Index size, T* to) const {
+    LinearCombination<T> sum{.columns = size, .to = to};
+    for (std::size_t i = 0; i < static_cast<std::size_t>(terms.count); ++i)
+      sum.add(where(terms.at[i]), static_cast<T>(terms.factor[i]));
+    source_.kernels.combine(sum);
+  }
+
+  const LineSource<T>& source_;
+  Sizes sizes_;
+  T* memory_;
+  Index group_ = none, next_ = none;
+  const ConvolutionAxis::Stretch* strip_ = nullptr;
+  std::vector<Index, PoolAllocator<Index>> line_of_, combination_of_;  // what is in the slots of both rings
+};
+
+}  // namespace eigengrad::kernels::detail

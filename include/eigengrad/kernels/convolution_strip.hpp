@@ -1,0 +1,66 @@
+/// A strip of columns of a convolution.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "eigengrad/kernels/convolution_axis.hpp"
+#include "eigengrad/kernels/product_tile.hpp"
+
+namespace eigengrad::kernels::detail {
+
+/// Products of some columns, in the order in which tiles compute them, and their runs.
+class ColumnStrip {
+ public:
+  /// For units [begin, end) of an axis and `depth` channels.
+  ColumnStrip(const ConvolutionAxis& axis, Index begin, Index end, Index depth)
+      : stretch_(axis.stretch(begin, end)) {
+    for (Index p = stretch_.product_begin; p < stretch_.product_end; ++p) products_.push_back(p);
+    // Those with the same taps one after the other: they find them in the cache.
+    if (axis.has_pairs())
+      std::ranges::sort(products_, {}, [&](Index p) {
+        const auto factors = axis.factors(p);
+        return std::pair(factors.empty() ? 0 : factors[0].tap, p);
+      });
+    for (const Index p : products_) {
+      run_begins_.push_back(static_cast<Index>(runs_.size()));
+      for (const auto& factor : axis.factors(p))
+        add({axis.packed_column(factor.source, stretch_) * depth, factor.tap * depth, depth});
+    }
+    run_begins_.push_back(static_cast<Index>(runs_.size()));
+  }
+
+  const ConvolutionAxis::Stretch& stretch() const { return stretch_; }
+  Index product_count() const { return static_cast<Index>(products_.size()); }
+  Index product(Index i) const { return products_[static_cast<std::size_t>(i)]; }
+  /// The runs of product(i): offsets in a line, for one lane, and in the taps of one row, for one output.
+  std::span<const ProductRun> runs(Index i) const {
+    const auto begin = run_begins_.begin() + i;
+    return {runs_.data() + begin[0], runs_.data() + begin[1]};
+  }
+  Index run_count() const { return static_cast<Index>(runs_.size()); }
+
+ private:
+  template <class V>
+  using Vector = std::vector<V, PoolAllocator<V>>;
+
+  /// Factors that are neighbours in sources and taps make one run.
+  void add(const ProductRun& run) {
+    if (static_cast<Index>(runs_.size()) > run_begins_.back())
+      if (ProductRun& before = runs_.back();
+          run.a == before.a + before.count && run.b == before.b + before.count) {
+        before.count += run.count;
+        return;
+      }
+    runs_.push_back(run);
+  }
+
+  ConvolutionAxis::Stretch stretch_;
+  Vector<Index> products_;
+  Vector<ProductRun> runs_;
+  Vector<Index> run_begins_;
+};
+
+}  // namespace eigengrad::kernels::detail
