@@ -145,8 +145,8 @@ TEST_CASE_TEMPLATE("convolutions whose outputs share products agree with plain l
   std::mt19937 generator(6);
   const auto pick = [&](Index low, Index high) { return random_index(generator, low, high); };
   for (int trial = 0; trial < 300; ++trial) {
-    const Index kernel_height = pick(1, 8), kernel_width = pick(1, 8);
-    const Conv2dOptions options{.stride = pick(1, 4), .padding = pick(0, 4)};
+    const Index kernel_height = pick(1, 11), kernel_width = pick(1, 11);
+    const Conv2dOptions options{.stride = pick(1, 4), .padding = pick(0, 5)};
     const Index height = pick(std::max<Index>(1, kernel_height - 2 * options.padding), 12);
     const Index width = pick(std::max<Index>(1, kernel_width - 2 * options.padding), 12);
     const Index images = trial % 5 == 0 ? pick(1, 40) : pick(1, 4);
@@ -159,6 +159,8 @@ TEST_CASE_TEMPLATE("convolutions whose outputs share products agree with plain l
   check_pairs<T>({1, 80, 40, 40}, {3, 3, 40, 40}, {.stride = 1, .padding = 1}, generator);
   check_pairs<T>({2, 6, 5, 150}, {4, 4, 150, 20}, {.stride = 2, .padding = 1}, generator);
   check_pairs<T>({70, 5, 6, 20}, {4, 4, 20, 40}, {.stride = 2, .padding = 1}, generator);
+  // Blocks of 13 images and of 11, which combine more channels at once.
+  check_pairs<T>({50, 8, 8, 20}, {4, 4, 20, 96}, {.stride = 1, .padding = 1}, generator);
 }
 
 TEST_CASE("convolutions share products where that pays") {
@@ -189,6 +191,7 @@ TEST_CASE("convolutions share products where that pays") {
   kernels::detail::Gather<float>(g, true, true).run(y.data(), w.data(), nullptr, 1, dx);
   kernels::detail::PairedWeightGradient<float>(g).run(x.data(), y.data(), dw.mutable_data());
   CHECK(same_bits(kernels::conv2d(x, w, options, static_cast<const Tensor*>(nullptr), 0.5), y));
+  CHECK(same_bits(kernels::unary(kernels::op::LeakyRelu{0.5}, kernels::conv2d(x, w, options)), y));
   CHECK(same_bits(kernels::conv2d_input_gradient(y, w, x.shape(), options), dx));
   CHECK(same_bits(kernels::conv2d_weight_gradient(x, y, w.shape(), options), dw));
 }
@@ -316,6 +319,23 @@ TEST_CASE_TEMPLATE("convolution: empty extents", T, float, double) {
   CHECK(same_bits(kernels::conv2d_weight_gradient(zeros({0, 3, 3, 2}), zeros({0, 2, 2, 4}), {2, 2, 2, 4}),
                   zeros({2, 2, 2, 4})));
   CHECK(kernels::conv2d_weight_gradient(zeros({1, 3, 3, 0}), zeros({1, 2, 2, 4}), {2, 2, 0, 4}).size() == 0);
+  // Images of nothing, but padding; enough of them that outputs share products.
+  const Conv2dOptions padded{.stride = 1, .padding = 2};
+  for (const Shape& x : {Shape{64, 8, 0, 48}, Shape{64, 0, 8, 48}, Shape{64, 0, 0, 48}}) {
+    const BasicTensor<T> w = BasicTensor<T>::ones({3, 3, 48, 48}), y = kernels::conv2d(zeros(x), w, padded);
+    CHECK(same_bits(y, zeros({64, x[1] + 2, x[2] + 2, 48})));
+    CHECK(kernels::conv2d_input_gradient(y, w, x, padded).shape() == x);
+    CHECK(same_bits(kernels::conv2d_weight_gradient(zeros(x), y, w.shape(), padded), zeros(w.shape())));
+  }
+}
+
+TEST_CASE_TEMPLATE("convolution: strides and padding far beyond the image", T, float, double) {
+  std::mt19937 generator(9);
+  constexpr Index far = 1'000'000'000;
+  check_convolution<T>({1, 4, 4, 2}, {3, 3, 2, 3}, {.stride = far, .padding = far}, generator);
+  check_convolution<T>({1, 4, 4, 2}, {2, 2, 2, 40}, {.stride = far * far, .padding = 0}, generator);
+  check_convolution<T>({1, 4, 4, 40}, {2, 2, 40, 3}, {.stride = far, .padding = 0}, generator);
+  check_convolution<T>({600, 4, 4, 48}, {3, 3, 48, 48}, {.stride = far, .padding = 1}, generator);
 }
 
 TEST_CASE_TEMPLATE("convolutions give the same bits for any number of threads", T, float, double) {
@@ -330,13 +350,14 @@ TEST_CASE_TEMPLATE("convolutions give the same bits for any number of threads", 
                         Case{{40, 12, 12, 1}, {4, 4, 1, 33}, {.stride = 2, .padding = 1}},
                         Case{{1, 32, 32, 8}, {3, 3, 8, 16}, {.stride = 1, .padding = 1}},
                         Case{{20, 14, 14, 64}, {4, 4, 64, 40}, {.stride = 2, .padding = 1}},
-                        Case{{3, 14, 80, 48}, {3, 3, 48, 48}, {.stride = 1, .padding = 1}}}) {
+                        Case{{3, 14, 80, 48}, {3, 3, 48, 48}, {.stride = 1, .padding = 1}},
+                        Case{{100, 8, 8, 32}, {4, 4, 32, 96}, {.stride = 1, .padding = 1}}}) {
     const BasicTensor<T> x = random<T>(generator, c.x), w = random<T>(generator, c.w);
     set_thread_count(1);
     const BasicTensor<T> y = kernels::conv2d(x, w, c.options), dy = random<T>(generator, y.shape());
     const BasicTensor<T> dx = kernels::conv2d_input_gradient(dy, w, c.x, c.options);
     const BasicTensor<T> dw = kernels::conv2d_weight_gradient(x, dy, c.w, c.options);
-    for (int count : {2, 3}) {
+    for (int count : {2, 3, 8}) {
       set_thread_count(count);
       CHECK(same_bits(kernels::conv2d(x, w, c.options), y));
       CHECK(same_bits(kernels::conv2d_input_gradient(dy, w, c.x, c.options), dx));

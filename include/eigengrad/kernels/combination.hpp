@@ -22,6 +22,19 @@ struct Combination {
   bool operator==(const Combination&) const = default;
 };
 
+inline Combination single(Index coordinate) {
+  Combination result;
+  result.add(coordinate, 1);
+  return result;
+}
+
+/// Adds a combination's terms, of values that are where(coordinate).
+template <class T, class Where>
+void add_terms(LinearCombination<T>& sum, const Combination& terms, const Where& where) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(terms.count); ++i)
+    sum.add(where(terms.at[i]), static_cast<T>(terms.factor[i]));
+}
+
 /// Adds the products of two combinations' terms, of values that are where(row, column).
 template <class T, class Where>
 void add_terms(LinearCombination<T>& sum, const Combination& rows, const Combination& columns,

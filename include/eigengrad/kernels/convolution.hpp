@@ -1,9 +1,15 @@
 /// 2-d convolution and its two gradients, channels last, as matrix products over taps: no unfolded copy of
-/// the images is made, every image element is packed once, and every output is written once.
+/// the images is made, and every output is written once.
+///
+/// Where that pays, pairs of outputs share products (ConvolutionAxis). Rounding errors are no larger, but
+/// relative to the largest products of an output's pixels and taps, not to each. Values that are not finite
+/// spread further: an infinite pixel can make its outputs NaN, an infinite weight also outputs that it is no
+/// part of, and a NaN in x or dy also gradients of other taps of its channels.
 #pragma once
 
 #include "eigengrad/kernels/convolution_few_channels.hpp"
 #include "eigengrad/kernels/convolution_gather.hpp"
+#include "eigengrad/kernels/convolution_weight_gradient.hpp"
 #include "eigengrad/kernels/convolution_weight_gradient_pairs.hpp"
 #include "eigengrad/kernels/elementwise.hpp"
 
@@ -74,6 +80,7 @@ BasicTensor<T> conv2d_weight_gradient(const BasicTensor<T>& x, const BasicTensor
   if (g.is_product() && g.in <= g.out)  // else the tall operand would be packed in narrow panels
     return detail::multiply<T>(x.data(), true, dy.data(), false, g.in, g.out, x.rows(), nullptr)
         .reshape(weight_shape);
+  if (x.size() == 0) return BasicTensor<T>::zeros(weight_shape);
   BasicTensor<T> dw = BasicTensor<T>::uninitialized(weight_shape);
   if (dw.size() == 0) return dw;
   if (g.pays_pairs(g.out_height * g.out_width))

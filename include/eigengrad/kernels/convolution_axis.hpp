@@ -28,15 +28,15 @@ namespace eigengrad::kernels::detail {
 ///     c = (x3 - x1) w2,  y0 = a + b + d,  y1 = b - d + c
 ///
 /// Longer kernels are sums of such parts: a, b, c and d of all parts are added up before they make up
-/// outputs. An output is computed from nothing but what it depends on. Source: S. Winograd, "Arithmetic
-/// Complexity of Computations", SIAM 1980; A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural
-/// Networks", arXiv 1509.09308.
+/// outputs. An output is computed from no source but those that it depends on. Source: S. Winograd,
+/// "Arithmetic Complexity of Computations", SIAM 1980; A. Lavin and S. Gray, "Fast Algorithms for
+/// Convolutional Neural Networks", arXiv 1509.09308.
 class ConvolutionAxis {
  public:
   struct Extents {
     Index outputs, sources, kernel, stride, padding;
   };
-  /// One term of a product, by numbers in sources() and taps().
+  /// One term of a product, by the numbers of a combined source and a combined tap.
   struct Factors {
     Index source, tap;
   };
@@ -55,15 +55,8 @@ class ConvolutionAxis {
   /// Sources outside of [0, sources) are left out if `clip`.
   ConvolutionAxis(const Extents& extents, bool gradient, bool clip, bool pairs)
       : e_(extents), gradient_(gradient), clip_(clip), pairs_(pairs) {
-    // Outputs of an input gradient that meet the same taps lie `stride` apart.
-    if (!pairs) {
-      for (Index tap = 0; tap < e_.kernel; ++tap) taps_.push_back(one(tap));
-      const Index first = clip ? 0 : -e_.padding - e_.kernel;
-      const Index last = clip ? e_.sources : e_.outputs * (gradient ? 1 : e_.stride) + e_.kernel + e_.padding;
-      for (Index source = first; source < last; ++source) sources_.push_back(one(source));
-    }
-    const Index step = gradient ? e_.stride : 1;
-    std::vector<Index, PoolAllocator<Index>> next(at(step));
+    const Index step = std::min(output_step(), std::max<Index>(1, e_.outputs));
+    Vector<Index> next(at(step));
     for (Index first = 0; first < step; ++first) next[at(first)] = first;
     for (Index left = e_.outputs; left > 0;)
       for (Index first = 0; first < step; ++first) {
@@ -86,6 +79,7 @@ class ConvolutionAxis {
   struct Stretch {
     Index unit_begin = 0, unit_end = 0, product_begin = 0, product_end = 0, factors = 0;
     Index combined_begin = 0, combined_end = 0, source_begin = 0, source_end = 0;
+    Index combined_count() const { return combined_end - combined_begin; }
   };
   Stretch stretch(Index unit_begin, Index unit_end) const {
     Stretch s{.unit_begin = unit_begin,
@@ -98,7 +92,7 @@ class ConvolutionAxis {
     };
     for (Index p = s.product_begin; p < s.product_end; ++p)
       for (const Factors& f : factors(p)) {
-        const Combination& source = sources_[at(f.source)];
+        const Combination source = this->source(f.source);
         extend(s.combined_begin, s.combined_end, f.source, s.factors == 0);
         for (Index i = 0; i < source.count; ++i)
           extend(s.source_begin, s.source_end, source.at[at(i)], s.factors == 0 && i == 0);
@@ -131,24 +125,28 @@ class ConvolutionAxis {
         body(outputs, p);
       }
   }
-  /// Columns of a packed line of what a stretch reads, and where in it a combined source is.
-  Index packed_width(const Stretch& s) const {
-    return pairs_ ? s.combined_end - s.combined_begin : s.source_end - s.source_begin;
-  }
-  Index packed_column(Index source, const Stretch& s) const {
-    return pairs_ ? source - s.combined_begin : sources_[at(source)].at[0] - s.source_begin;
-  }
   Stretch whole() const { return stretch(0, unit_count()); }
 
   Index unit_count() const { return static_cast<Index>(units_.size()); }
-  Index source_count() const { return static_cast<Index>(sources_.size()); }
+  /// Combined sources and taps, by their numbers; of an axis without pairs these are coordinates.
+  Index source_count() const { return pairs_ ? static_cast<Index>(sources_.size()) : e_.sources; }
+  Combination source(Index number) const { return pairs_ ? sources_[at(number)] : single(number); }
+  Index tap_count() const { return pairs_ ? static_cast<Index>(taps_.size()) : e_.kernel; }
+  Combination tap(Index number) const { return pairs_ ? taps_[at(number)] : single(number); }
   Index product_count() const { return static_cast<Index>(products_.size()); }
   Index factor_count() const { return static_cast<Index>(factors_.size()); }
-  /// Whether any output meets a source at a tap.
-  bool is_met(Index tap) const {
-    for (Index output = 0; output < e_.outputs; ++output)
-      if (meets(output, tap) && is_inside(source_of(output, tap))) return true;
-    return false;
+  /// The combined taps that a tap is in; none if no output meets a source at it.
+  Combination combined_with(Index tap) const {
+    bool is_met = false;
+    for (Index output = 0; output < e_.outputs && !is_met; ++output)
+      is_met = meets(output, tap) && is_inside(source_of(output, tap));
+    Combination result;
+    for (Index number = 0; number < tap_count() && is_met; ++number) {
+      const Combination terms = this->tap(number);
+      for (Index i = 0; i < terms.count; ++i)
+        if (terms.at[at(i)] == tap) result.add(number, terms.factor[at(i)]);
+    }
+    return result;
   }
   /// Multiplications of a pair of outputs, over those without pairs.
   static double share(Index kernel, Index stride) {
@@ -159,8 +157,6 @@ class ConvolutionAxis {
     return static_cast<double>(products) / static_cast<double>(2 * kernel);
   }
   bool has_pairs() const { return pairs_; }
-  std::span<const Combination> sources() const { return sources_; }
-  std::span<const Combination> taps() const { return taps_; }
   std::span<const Unit> units() const { return units_; }
   std::span<const Product> products() const { return products_; }
   std::span<const Factors> factors(Index product) const {
@@ -176,13 +172,10 @@ class ConvolutionAxis {
     Index source, tap, count;
   };
 
-  static Combination one(Index coordinate) {
-    Combination result;
-    result.add(coordinate, 1);
-    return result;
-  }
   static std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+  /// How far sources and outputs move where the other does by one; outputs that far apart meet the same taps.
   Index source_step() const { return gradient_ ? 1 : e_.stride; }
+  Index output_step() const { return gradient_ ? e_.stride : 1; }
 
   /// The source that an output meets at a tap, if it meets any.
   bool meets(Index output, Index tap) const {
@@ -237,7 +230,7 @@ class ConvolutionAxis {
         if (pairs_) {
           add({{source, 1}}, {{tap, 1}});
         } else {
-          factors_.push_back({source - sources_[0].at[0], tap});
+          factors_.push_back({source, tap});
           ++products_.back().end;
         }
       }

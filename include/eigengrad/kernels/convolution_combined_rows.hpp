@@ -25,8 +25,10 @@ struct Pixels {
 template <class T>
 class CombinedRows {
  public:
-  /// `places` are where the combinations go, each its own.
-  CombinedRows(std::span<const Combination> columns, std::span<const Index> places) {
+  /// `places` are where the combinations go, each its own; rows are as wide, and images at most as many, as
+  /// given.
+  CombinedRows(std::span<const Combination> columns, std::span<const Index> places, Index width, Index images)
+      : staged_channels_(choose_channels(width, images)), staging_size_(width * images * staged_channels_) {
     Vector<const Combination*> at_place(columns.size());
     for (std::size_t i = 0; i < columns.size(); ++i)
       at_place[static_cast<std::size_t>(places[i])] = &columns[i];
@@ -37,9 +39,8 @@ class CombinedRows {
   /// Rows first, for some channels that stay in the first-level cache, then columns. `staging` has
   /// staging_size values.
   void combine(const Pixels<T>& from, const Combination& row, T* staging, T* to) const {
-    const Index step = staged_channels(from.width, from.images);
-    for (Index c = 0; c < from.channels; c += step) {
-      const Index count = std::min(step, from.channels - c);
+    for (Index c = 0; c < from.channels; c += staged_channels_) {
+      const Index count = std::min(staged_channels_, from.channels - c);
       View source{from.data + c, from.image_step(), from.stride};
       if (row.is_copy()) {
         source.data += row.at[0] * from.row_step();
@@ -55,9 +56,7 @@ class CombinedRows {
       }
     }
   }
-  static Index staging_size(Index width, Index images) {
-    return width * images * staged_channels(width, images);
-  }
+  Index staging_size() const { return staging_size_; }
 
  private:
   template <class V>
@@ -89,7 +88,7 @@ class CombinedRows {
     }
   };
 
-  static Index staged_channels(Index width, Index images) {
+  static Index choose_channels(Index width, Index images) {
     constexpr Index line = 64 / static_cast<Index>(sizeof(T)),
                     most = (32 << 10) / static_cast<Index>(sizeof(T));
     return std::max<Index>(1, most / (width * images * line)) * line;
@@ -107,14 +106,14 @@ class CombinedRows {
                              .to_step = by_image ? to.image : to.column};
     for (Index i = 0; i < (by_image ? group.count : images); ++i) {
       sum.count = 0;
-      for (std::size_t t = 0; t < static_cast<std::size_t>(group.terms.count); ++t)
-        sum.add(from.data + group.terms.at[t] * distance + i * (by_image ? from_column : from.image),
-                static_cast<T>(group.terms.factor[t]));
+      const T* const first = from.data + i * (by_image ? from_column : from.image);
+      add_terms(sum, group.terms, [&](Index coordinate) { return first + coordinate * distance; });
       sum.to = to.data + i * (by_image ? to.column : to.image);
       product_kernels<T>().combine(sum);
     }
   }
 
+  Index staged_channels_, staging_size_;
   Vector<Group> groups_;
 };
 

@@ -1,6 +1,7 @@
 /// conv2d and its input gradient: each output pixel gathers the source pixels its taps meet.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -42,14 +43,15 @@ class Gather {
               lanes_.bands == 1, pairs && g.kernel_height > g.stride),
         columns_({width_, source_width_, g.kernel_width, g.stride, g.padding}, gradient, true,
                  pairs && g.kernel_width > g.stride),
-        tap_columns_(static_cast<Index>(columns_.taps().size())),
-        taps_(static_cast<Index>(rows_.taps().size()) * tap_columns_) {}
+        tap_columns_(columns_.tap_count()),
+        taps_(rows_.tap_count() * tap_columns_) {
+    if (band_height_ > 0 && width_ > 0) cut();
+  }
 
   void run(const T* source, const T* weights, const T* bias, T slope, BasicTensor<T>& out) {
     if (out.size() == 0) return;
     const LineSource<T> lines{source, source_height_, source_width_, depth_,
                               lanes_, rows_,          columns_,      kernels_};
-    cut();
     const Index units = rows_.unit_count(), strips = static_cast<Index>(strips_.size());
     const Index tasks = lanes_.count() * strips * units;
     const double work =
@@ -77,7 +79,7 @@ class Gather {
       const ColumnStrip& strip = strips_[static_cast<std::size_t>(task / units % strips)];
       worker.lines.enter(task / units / strips, strip.stretch());
       list_runs(worker, unit_rows_[static_cast<std::size_t>(task % units)], strip);
-      compute(worker, task % units, strip);
+      compute(worker, task, strip);
     });
   }
 
@@ -110,15 +112,14 @@ class Gather {
       most_factors_ = std::max(most_factors_, rows.factors);
     }
     const Index column_size = depth_ * lanes_.size, units = columns_.unit_count();
-    const Index size =
-        (sizes_.lines + sizes_.combined) * columns_.packed_width(columns_.whole()) * column_size;
+    const Index size = (sizes_.lines + sizes_.combined) * columns_.whole().combined_count() * column_size;
     const Index most = (600 << 10) / static_cast<Index>(sizeof(T));
     const Index count = std::clamp<Index>(divide_up(size, most), 1, units);
     for (Index i = 0; i < count; ++i) {
       const ColumnStrip& strip =
           strips_.emplace_back(columns_, units * i / count, units * (i + 1) / count, depth_);
       const Stretch& columns = strip.stretch();
-      sizes_.packed = std::max(sizes_.packed, columns_.packed_width(columns) * column_size);
+      sizes_.packed = std::max(sizes_.packed, columns.combined_count() * column_size);
       if (columns_.has_pairs())
         sizes_.staging = std::max(sizes_.staging, (columns.source_end - columns.source_begin) * column_size);
       most_products_ = std::max(most_products_, most_rows * strip.product_count());
@@ -144,8 +145,7 @@ class Gather {
       const Index step = gradient_ ? -size : size;
       const T* const first_tap = weights + (gradient_ ? (kernel_height_ * kernel_width_ - 1) * size : 0);
       LinearCombination<T> sum{.columns = size, .to = scratch + thread * size};
-      add_terms(sum, rows_.taps()[static_cast<std::size_t>(tap / tap_columns_)],
-                columns_.taps()[static_cast<std::size_t>(tap % tap_columns_)],
+      add_terms(sum, rows_.tap(tap / tap_columns_), columns_.tap(tap % tap_columns_),
                 [&](Index y, Index x) { return first_tap + (y * kernel_width_ + x) * step; });
       if (!sum.is_copy()) kernels_.combine(sum);
       const T* const from = sum.is_copy() ? sum.terms[0] : sum.to;
@@ -186,13 +186,20 @@ class Gather {
     *begin = run - worker.runs.data();
   }
 
-  void compute(const Worker& worker, Index unit, const ColumnStrip& strip) const {
-    const bool is_last = unit + 1 == rows_.unit_count();
-    const Stretch &rows = unit_rows_[static_cast<std::size_t>(unit)],
-                  &next_rows = unit_rows_[static_cast<std::size_t>(is_last ? 0 : unit + 1)];
+  /// What the task after this one packs.
+  ProductLookahead<T> after(const PackedLines<T>& lines, Index task) const {
+    const Index units = rows_.unit_count(), strips = static_cast<Index>(strips_.size()), next = task + 1;
+    if (next == lanes_.count() * strips * units) return {};
+    return lines.lookahead(next / units / strips,
+                           strips_[static_cast<std::size_t>(next / units % strips)].stretch(),
+                           unit_rows_[static_cast<std::size_t>(next % units)]);
+  }
+
+  void compute(const Worker& worker, Index task, const ColumnStrip& strip) const {
+    const Stretch& rows = unit_rows_[static_cast<std::size_t>(task % rows_.unit_count())];
     const Index lane_stride = band_height_ * width_ * features_, group = worker.lines.group(),
                 products = (rows.product_end - rows.product_begin) * strip.product_count();
-    ProductLookahead<T> next = worker.lines.lookahead(next_rows.source_begin, next_rows.source_end, is_last);
+    ProductLookahead<T> next = after(worker.lines, task);
     next.plan(products * divide_up(features_, panel_columns()),
               rows.factors * strip.stretch().factors * depth_ / products);
     ProductTile<T> tile{};
@@ -221,6 +228,7 @@ class Gather {
                                          pixel(rows_.units()[static_cast<std::size_t>(p)].outputs[0],
                                                columns_.units()[static_cast<std::size_t>(q)].outputs[0])
                                    : results.at(p, q);
+          oriented.ahead = nullptr;
           next.share(oriented);
           kernels_.tile(oriented);
         }

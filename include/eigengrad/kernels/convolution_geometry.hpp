@@ -1,6 +1,8 @@
 /// Extents of a 2-d convolution, checked.
 #pragma once
 
+#include <algorithm>
+
 #include "eigengrad/core/tensor.hpp"
 #include "eigengrad/kernels/convolution_axis.hpp"
 
@@ -22,7 +24,7 @@ struct ConvolutionGeometry {
   /// `image_name` is what messages call the images.
   ConvolutionGeometry(const char* name, const char* image_name, const Shape& x, const Shape& w,
                       Conv2dOptions options)
-      : stride(options.stride), padding(options.padding) {
+      : stride(options.stride), padding(options.padding), stated_stride_(options.stride) {
     check(x.rank() == 4 && w.rank() == 4, name, ": ", image_name, " is ", x, ", w is ", w,
           "; they must be [N, H, W, Cin] and [Kh, Kw, Cin, Cout]");
     check(x[3] == w[2], name, ": ", image_name, " is ", x, ", w is ", w, "; channels of ", image_name, " (",
@@ -37,26 +39,33 @@ struct ConvolutionGeometry {
           "; the kernel must not be empty nor larger than the padded image");
     out_height = (height + 2 * padding - kernel_height) / stride + 1;
     out_width = (width + 2 * padding - kernel_width) / stride + 1;
+    // A stride beyond the padded image is as good as any other that leads out of it.
+    stride = std::min(stride, std::max(height, width) + 2 * padding);
   }
 
   /// Every pixel by itself: the convolution is a product of [pixels, Cin] and [Cin, Cout].
   bool is_product() const { return kernel_height == 1 && kernel_width == 1 && stride == 1 && padding == 0; }
 
   /// Whether pairs of outputs pay: where channels are enough for what is added besides, and combined taps are
-  /// used often enough. `pixels` of an image are computed.
+  /// used often enough; and kernels not so large that parts of them should share combinations, too. `pixels`
+  /// of an image are computed.
   bool pays_pairs(Index pixels) const {
     const double saved =
         1 - ConvolutionAxis::share(kernel_height, stride) * ConvolutionAxis::share(kernel_width, stride);
-    return std::min(in, out) >= 32 && saved * static_cast<double>(in * out) >= 1000 && n * pixels >= 512;
+    return std::max(kernel_height, kernel_width) <= 8 && std::min(in, out) >= 32 &&
+           saved * static_cast<double>(in * out) >= 1000 && n * pixels >= 512;
   }
 
   Shape output_shape() const { return {n, out_height, out_width, out}; }
 
   void check_output(const char* name, const Shape& dy) const {
     check(dy == output_shape(), name, ": dy is ", dy, "; images [", n, ", ", height, ", ", width, ", ", in,
-          "], kernel [", kernel_height, ", ", kernel_width, ", ", in, ", ", out, "], stride ", stride,
+          "], kernel [", kernel_height, ", ", kernel_width, ", ", in, ", ", out, "], stride ", stated_stride_,
           " and padding ", padding, " make it ", output_shape());
   }
+
+ private:
+  Index stated_stride_;
 };
 
 }  // namespace kernels::detail

@@ -1,6 +1,7 @@
 /// The source lines of a convolution, packed for its tiles.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -57,7 +58,7 @@ class PackedLines {
   /// The most lines and combinations of lines that a unit reads, and values of the widest strip's lines,
   /// packed and as they are.
   struct Sizes {
-    Index lines = 1, combined = 1, packed = 0, staging = 0;
+    Index lines = 1, combined = 0, packed = 0, staging = 0;
     Index total() const { return (lines + combined) * packed + staging; }
   };
 
@@ -80,29 +81,29 @@ class PackedLines {
   const ConvolutionAxis::Stretch& strip() const { return *strip_; }
   /// A combined source of the rows.
   const T* row(Index source) {
-    const Combination& sum = source_.rows.sources()[static_cast<std::size_t>(source)];
+    const Combination sum = source_.rows.source(source);
     if (sum.is_copy()) return line(sum.at[0]);
     const Index i = slot(source, sizes_.combined);
     T* const to = memory_ + (sizes_.lines + i) * sizes_.packed;
     if (std::exchange(combination_of_[static_cast<std::size_t>(i)], source) != source)
       combine(
-          sum, [&](Index y) { return line(y); }, source_.columns.packed_width(*strip_) * pixel(), to);
+          sum, [&](Index y) { return line(y); }, strip_->combined_count() * pixel(), to);
     return to;
   }
 
-  /// What is packed next, for a unit that reads lines [begin, end): those of this group that are not there
-  /// yet, or of the next group.
-  ProductLookahead<T> lookahead(Index begin, Index end, bool of_next_group) const {
+  /// What a unit of rows of a group and strip reads, as far as it is not there yet.
+  ProductLookahead<T> lookahead(Index group, const ConvolutionAxis::Stretch& strip,
+                                const ConvolutionAxis::Stretch& rows) const {
     const LaneGroups& lanes = source_.lanes;
-    const Index first = (group_ + (of_next_group ? 1 : 0)) * lanes.size;
+    const bool is_here = group == group_ && &strip == strip_;
+    const Index begin = is_here ? std::max(rows.source_begin, next_) : rows.source_begin;
+    const Index columns = strip.source_end - strip.source_begin;
+    // Lanes and lines are not evenly apart where lanes are bands, or lines are parts of the image's.
+    if (lanes.bands > 1 || rows.source_end <= begin) return {};
+    if (columns < source_.width && rows.source_end - begin > 1) return {};
     const Index line = source_.width * source_.depth, image = source_.height * line;
-    if (!of_next_group) begin = std::max(begin, next_);
-    if (lanes.bands > 1 || first >= lanes.lanes() || end <= begin) return {};
-    const Index columns = strip_->source_end - strip_->source_begin;
-    if (columns < source_.width && end - begin > 1) return {};
-    return {source_.data + first * image + begin * line + strip_->source_begin * source_.depth,
-            std::min(lanes.size, lanes.lanes() - first), (end - begin - 1) * line + columns * source_.depth,
-            image};
+    return {source_.data + group * lanes.size * image + begin * line + strip.source_begin * source_.depth,
+            lanes.used(group), (rows.source_end - begin - 1) * line + columns * source_.depth, image};
   }
 
  private:
@@ -132,16 +133,14 @@ class PackedLines {
                               pairs ? staging : packed);
     for (Index c = strip_->combined_begin; pairs && c < strip_->combined_end; ++c)
       combine(
-          source_.columns.sources()[static_cast<std::size_t>(c)],
-          [&](Index x) { return staging + (x - strip_->source_begin) * pixel(); }, pixel(),
-          packed + (c - strip_->combined_begin) * pixel());
+          source_.columns.source(c), [&](Index x) { return staging + (x - strip_->source_begin) * pixel(); },
+          pixel(), packed + (c - strip_->combined_begin) * pixel());
     return packed;
   }
   template <class Where>
   void combine(const Combination& terms, const Where& where, Index size, T* to) const {
     LinearCombination<T> sum{.columns = size, .to = to};
-    for (std::size_t i = 0; i < static_cast<std::size_t>(terms.count); ++i)
-      sum.add(where(terms.at[i]), static_cast<T>(terms.factor[i]));
+    add_terms(sum, terms, where);
     source_.kernels.combine(sum);
   }
 

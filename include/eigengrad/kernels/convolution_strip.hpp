@@ -27,7 +27,7 @@ class ColumnStrip {
     for (const Index p : products_) {
       run_begins_.push_back(static_cast<Index>(runs_.size()));
       for (const auto& factor : axis.factors(p))
-        add({axis.packed_column(factor.source, stretch_) * depth, factor.tap * depth, depth});
+        add({(factor.source - stretch_.combined_begin) * depth, factor.tap * depth, depth});
     }
     run_begins_.push_back(static_cast<Index>(runs_.size()));
   }

@@ -35,7 +35,7 @@ class WeightGradient {
   explicit WeightGradient(const ConvolutionGeometry& g)
       : g_(g),
         kernels_(product_kernels<T>()),
-        merged_(g.in < kernels_.row_step),
+        merged_(g.in < kernels_.row_step && g.padding < g.kernel_width),
         margin_(merged_ ? g.padding : 0),
         x_width_(g.width + 2 * margin_),
         rows_(merged_ ? g.kernel_width * g.in : g.in),

@@ -15,10 +15,10 @@
 
 namespace eigengrad::kernels::detail {
 
-/// With the products of both axes of the convolution, and dy[p] the sum of the outputs that product p makes
-/// up, as many times as it does: the gradient of a combined tap is the sum over products p that it is a
-/// factor of, of the combined source that it is multiplied with there times dy[p]; a tap's is the sum of
-/// those of the combinations it is in.
+/// With the products of both axes of the convolution, and dy[p] the sum of dy of the outputs that product p
+/// is part of, times its coefficient in each: the gradient of a combined tap is the sum over products p that
+/// it is a factor of, of the combined source that it is multiplied with there times dy[p]; a tap's is the sum
+/// of those of the combinations it is in.
 ///
 /// Tasks are parts of the images and rows times some input channels. Of a block of a part, sources and dy are
 /// combined as [row][column][image][channel], only the rows of one combined tap at a time, and columns such
@@ -33,10 +33,11 @@ class PairedWeightGradient {
               g.kernel_height > g.stride),
         columns_({g.out_width, g.width, g.kernel_width, g.stride, g.padding}, false, true,
                  g.kernel_width > g.stride),
-        tap_columns_(static_cast<Index>(columns_.taps().size())),
-        taps_(static_cast<Index>(rows_.taps().size()) * tap_columns_) {
+        tap_columns_(columns_.tap_count()),
+        taps_(rows_.tap_count() * tap_columns_) {
     row_outputs_ = outputs_of(rows_);
-    place_columns();
+    for (Index a = 0; a < g.kernel_height; ++a) row_taps_.push_back(rows_.combined_with(a));
+    for (Index b = 0; b < g.kernel_width; ++b) column_taps_.push_back(columns_.combined_with(b));
     const Index size = g.kernel_height * g.kernel_width * g.in * g.out;
     const Index most_parts = std::clamp<Index>((Index{1} << 22) / size, 1, 4);
     chunk_ = std::clamp<Index>(divide_up(g.in, divide_up(8, most_parts)), 32, 128);
@@ -54,6 +55,7 @@ class PairedWeightGradient {
       row_stretches_.push_back(rows_.stretch(units * i / row_blocks_, units * (i + 1) / row_blocks_));
       most_rows_ = std::max(most_rows_, most_factors(row_stretches_.back()));
     }
+    place_columns();
   }
 
   void run(const T* x, const T* dy, T* dw) {
@@ -64,8 +66,7 @@ class PairedWeightGradient {
     // Tiles read past the last row, up to a whole one.
     const Index source_size = most_rows_ * columns_.source_count() * images_ * chunk_ + kernels_.rows;
     const Index dy_size = most_rows_ * columns_.product_count() * images_ * g_.out + kernels_.columns;
-    const Index staging_size = std::max(CombinedRows<T>::staging_size(g_.width, images_),
-                                        CombinedRows<T>::staging_size(g_.out_width, images_));
+    const Index staging_size = std::max(combined_x_->staging_size(), combined_dy_->staging_size());
     const Index sums_size = taps_ * chunk_ * g_.out,
                 worker_size = source_size + dy_size + sums_size + staging_size;
     BasicTensor<T> memory = BasicTensor<T>::uninitialized({threads * worker_size});
@@ -147,14 +148,16 @@ class PairedWeightGradient {
       if (place < 0) place = sources++;
     for (Index& place : product_places)
       if (place < 0) place = products++;
-    combined_x_.emplace(columns_.sources(), source_places);
-    combined_dy_.emplace(outputs_of(columns_), product_places);
+    Vector<Combination> column_sources;
+    for (Index i = 0; i < columns_.source_count(); ++i) column_sources.push_back(columns_.source(i));
+    combined_x_.emplace(column_sources, source_places, g_.width, images_);
+    combined_dy_.emplace(outputs_of(columns_), product_places, g_.out_width, images_);
   }
 
   /// The most factors with the same tap in some rows.
   Index most_factors(const Stretch& rows) const {
     Index most = 1;
-    for (Index tap = 0; tap < static_cast<Index>(rows_.taps().size()); ++tap) {
+    for (Index tap = 0; tap < rows_.tap_count(); ++tap) {
       Index count = 0;
       for_each_factor(rows, tap, [&](Index, Index) { ++count; });
       most = std::max(most, count);
@@ -187,8 +190,13 @@ class PairedWeightGradient {
                        g_.out,
                        images};
     std::fill_n(worker.rows, most_rows_, -1);
-    ProductLookahead<T> next_x = ahead(x_, g_.height * g_.width * g_.in, block, next),
-                        next_dy = ahead(dy_, g_.out_height * g_.out_width * g_.out, block, next);
+    ProductLookahead<T> next_x, next_dy;
+    if (next / row_blocks_ != block / row_blocks_) {
+      const Index from = next / row_blocks_ * images_, count = std::min(images_, g_.n - from);
+      const Index x_pixels = g_.height * g_.width, dy_size = g_.out_height * g_.out_width * g_.out;
+      next_x = {x_ + from * x_pixels * g_.in + worker.first, count * x_pixels, worker.channels, g_.in};
+      next_dy = {dy_ + from * dy_size, count, dy_size, dy_size};
+    }
     const Index tiles =
         taps_ * divide_up(worker.channels, kernels_.rows) * divide_up(g_.out, kernels_.columns);
     const Index steps = images * most_rows_ * columns_.factor_count() / tap_columns_;
@@ -199,10 +207,10 @@ class PairedWeightGradient {
     tile.c_row_step = g_.out;
     tile.runs = worker.runs;
     tile.accumulate = accumulate;
-    for (Index row_tap = 0; row_tap < static_cast<Index>(rows_.taps().size()); ++row_tap) {
+    for (Index row_tap = 0; row_tap < rows_.tap_count(); ++row_tap) {
       Index count = 0;
       for_each_factor(rows, row_tap, [&](Index source, Index product) {
-        combined_x_->combine(x, rows_.sources()[static_cast<std::size_t>(source)], worker.staging,
+        combined_x_->combine(x, rows_.source(source), worker.staging,
                              worker.sources + count * columns_.source_count() * images * worker.channels);
         if (std::exchange(worker.rows[count], product) != product)
           combined_dy_->combine(dy, row_outputs_[static_cast<std::size_t>(product)], worker.staging,
@@ -229,13 +237,6 @@ class PairedWeightGradient {
     }
   }
 
-  /// What the next block reads of images, if that is more than this one does.
-  ProductLookahead<T> ahead(const T* data, Index image, Index block, Index next) const {
-    if (next / row_blocks_ == block / row_blocks_) return {};
-    const Index first = next / row_blocks_ * images_;
-    return {data + first * image, std::min(images_, g_.n - first), image, image};
-  }
-
   /// The runs of a tap of the columns in so many combined rows.
   Index list_runs(const Worker& worker, Index rows, Index tap, Index images) const {
     Index count = 0;
@@ -250,23 +251,14 @@ class PairedWeightGradient {
 
   /// The gradients of taps from those of combined taps, for the worker's input channels.
   void separate_taps(const Worker& worker, T* dw) const {
-    const auto containing = [](const ConvolutionAxis& axis, Index k) {
-      Combination combined;
-      for (Index tap = 0; tap < static_cast<Index>(axis.taps().size()); ++tap) {
-        const Combination& sum = axis.taps()[static_cast<std::size_t>(tap)];
-        for (std::size_t i = 0; i < static_cast<std::size_t>(sum.count); ++i)
-          if (sum.at[i] == k) combined.add(tap, sum.factor[i]);
-      }
-      return combined;
-    };
     const Index size = worker.channels * g_.out;
     for (Index a = 0; a < g_.kernel_height; ++a)
       for (Index b = 0; b < g_.kernel_width; ++b) {
         LinearCombination<T> sum{.columns = size,
                                  .to = dw + ((a * g_.kernel_width + b) * g_.in + worker.first) * g_.out};
-        add_terms(sum, containing(rows_, a), containing(columns_, b),
+        add_terms(sum, row_taps_[static_cast<std::size_t>(a)], column_taps_[static_cast<std::size_t>(b)],
                   [&](Index y, Index x) { return worker.sums + (y * tap_columns_ + x) * size; });
-        if (sum.count == 0 || !rows_.is_met(a) || !columns_.is_met(b))
+        if (sum.count == 0)
           std::fill_n(sum.to, size, T(0));
         else
           kernels_.combine(sum);
@@ -278,9 +270,13 @@ class PairedWeightGradient {
   ConvolutionAxis rows_, columns_;
   Index tap_columns_, taps_;
   Vector<ColumnRun> column_runs_;
-  Vector<Combination> row_outputs_;
+  Vector<Combination> row_outputs_;             // of its products
+  Vector<Combination> row_taps_, column_taps_;  // the combined taps that each is in
   std::optional<CombinedRows<T>> combined_x_, combined_dy_;
-  Index images_ = 1, row_blocks_ = 1, blocks_ = 1, parts_ = 1, chunk_ = 1;  // of a block; of everything
+  Index images_ = 1;      // of a block
+  Index row_blocks_ = 1;  // blocks with the same images
+  Index blocks_ = 1, parts_ = 1;
+  Index chunk_ = 1;  // input channels of a task
   Vector<Stretch> row_stretches_;
   Index most_rows_ = 0;
   const T *x_ = nullptr, *dy_ = nullptr;
