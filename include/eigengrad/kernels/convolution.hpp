@@ -83,7 +83,7 @@ BasicTensor<T> conv2d_weight_gradient(const BasicTensor<T>& x, const BasicTensor
   if (x.size() == 0) return BasicTensor<T>::zeros(weight_shape);
   BasicTensor<T> dw = BasicTensor<T>::uninitialized(weight_shape);
   if (dw.size() == 0) return dw;
-  if (g.pays_pairs(g.out_height * g.out_width))
+  if (detail::PairedWeightGradient<T>::pays(g))
     detail::PairedWeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
   else
     detail::WeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());

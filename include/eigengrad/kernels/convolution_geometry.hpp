@@ -46,14 +46,16 @@ struct ConvolutionGeometry {
   /// Every pixel by itself: the convolution is a product of [pixels, Cin] and [Cin, Cout].
   bool is_product() const { return kernel_height == 1 && kernel_width == 1 && stride == 1 && padding == 0; }
 
+  /// The part of all multiplications that pairs of outputs save.
+  double saved_by_pairs() const {
+    return 1 - ConvolutionAxis::share(kernel_height, stride) * ConvolutionAxis::share(kernel_width, stride);
+  }
   /// Whether pairs of outputs pay: where channels are enough for what is added besides, and combined taps are
   /// used often enough; and kernels not so large that parts of them should share combinations, too. `pixels`
   /// of an image are computed.
   bool pays_pairs(Index pixels) const {
-    const double saved =
-        1 - ConvolutionAxis::share(kernel_height, stride) * ConvolutionAxis::share(kernel_width, stride);
     return std::max(kernel_height, kernel_width) <= 8 && std::min(in, out) >= 32 &&
-           saved * static_cast<double>(in * out) >= 1000 && n * pixels >= 512;
+           saved_by_pairs() * static_cast<double>(in * out) >= 1000 && n * pixels >= 512;
   }
 
   Shape output_shape() const { return {n, out_height, out_width, out}; }

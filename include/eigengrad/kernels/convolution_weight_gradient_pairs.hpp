@@ -58,6 +58,11 @@ class PairedWeightGradient {
     place_columns();
   }
 
+  /// Whether it pays: both operands are combined, so that pairs must save more than in the other directions.
+  static bool pays(const ConvolutionGeometry& g) {
+    return g.saved_by_pairs() >= 0.4 && g.pays_pairs(g.out_height * g.out_width);
+  }
+
   void run(const T* x, const T* dy, T* dw) {
     const Index chunks = divide_up(g_.in, chunk_), size = g_.kernel_height * g_.kernel_width * g_.in * g_.out;
     const double work =
