@@ -238,7 +238,8 @@ class ConvolutionAxis {
 
   void add_pair(Index first, Index second) {
     const Vector<Part> parts = parts_of(first);
-    const auto longest = std::ranges::max(parts, {}, &Part::count).count;
+    Index longest = 0;
+    for (const Part& part : parts) longest = std::max(longest, part.count);
     const Index step = source_step(), stride = e_.stride;
     begin_unit({first, second}, 2);
     begin_product({1, 0});

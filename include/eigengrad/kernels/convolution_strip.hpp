@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "eigengrad/kernels/convolution_axis.hpp"
@@ -17,13 +16,12 @@ class ColumnStrip {
   /// For units [begin, end) of an axis and `depth` channels.
   ColumnStrip(const ConvolutionAxis& axis, Index begin, Index end, Index depth)
       : stretch_(axis.stretch(begin, end)) {
-    for (Index p = stretch_.product_begin; p < stretch_.product_end; ++p) products_.push_back(p);
+    const auto first_tap = [&](Index p) { return axis.factors(p).empty() ? 0 : axis.factors(p)[0].tap; };
     // Those with the same taps one after the other: they find them in the cache.
-    if (axis.has_pairs())
-      std::ranges::sort(products_, {}, [&](Index p) {
-        const auto factors = axis.factors(p);
-        return std::pair(factors.empty() ? 0 : factors[0].tap, p);
-      });
+    const Index taps = axis.has_pairs() ? std::max<Index>(1, axis.tap_count()) : 1;
+    for (Index tap = 0; tap < taps; ++tap)
+      for (Index p = stretch_.product_begin; p < stretch_.product_end; ++p)
+        if (taps == 1 || first_tap(p) == tap) products_.push_back(p);
     for (const Index p : products_) {
       run_begins_.push_back(static_cast<Index>(runs_.size()));
       for (const auto& factor : axis.factors(p))

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -123,31 +122,24 @@ class PairedWeightGradient {
     return outputs;
   }
   void place_columns() {
-    struct Pair {
-      Index tap, source, product;
-    };
-    Vector<Pair> pairs;
-    for (Index p = 0; p < columns_.product_count(); ++p)
-      for (const auto& factor : columns_.factors(p)) pairs.push_back({factor.tap, factor.source, p});
-    std::ranges::sort(pairs, {}, [](const Pair& p) { return std::array{p.tap, p.product, p.source}; });
     Vector<Index> source_places(static_cast<std::size_t>(columns_.source_count()), -1),
         product_places(static_cast<std::size_t>(columns_.product_count()), -1);
     Index sources = 0, products = 0;
-    for (const Pair& pair : pairs) {
-      Index& source = source_places[static_cast<std::size_t>(pair.source)];
-      Index& product = product_places[static_cast<std::size_t>(pair.product)];
-      if (source < 0) source = sources++;
-      if (product < 0) product = products++;
-      if (!column_runs_.empty()) {
-        ColumnRun& last = column_runs_.back();
-        if (last.tap == pair.tap && last.source + last.count == source &&
-            last.product + last.count == product) {
-          ++last.count;
-          continue;
+    for (Index tap = 0; tap < tap_columns_; ++tap)
+      for (Index p = 0; p < columns_.product_count(); ++p)
+        for (const auto& factor : columns_.factors(p)) {
+          if (factor.tap != tap) continue;
+          Index& source = source_places[static_cast<std::size_t>(factor.source)];
+          Index& product = product_places[static_cast<std::size_t>(p)];
+          if (source < 0) source = sources++;
+          if (product < 0) product = products++;
+          ColumnRun* const last = column_runs_.empty() ? nullptr : &column_runs_.back();
+          if (last != nullptr && last->tap == tap && last->source + last->count == source &&
+              last->product + last->count == product)
+            ++last->count;
+          else
+            column_runs_.push_back({tap, source, product, 1});
         }
-      }
-      column_runs_.push_back({pair.tap, source, product, 1});
-    }
     // Those without a factor.
     for (Index& place : source_places)
       if (place < 0) place = sources++;
