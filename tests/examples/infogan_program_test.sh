@@ -113,8 +113,8 @@ wait "$pid" || status=$?
 [ "$status" -eq 130 ] || fail "stopping the usual setting gave exit status $status, not 130"
 "$program" train --output usual_parts --resume --threads 3 >>usual_parts.log
 same_state usual usual_parts || fail "the resumed run of the usual setting differs"
-grep -q '"start":4' usual/metrics.jsonl || fail "the metrics do not say how the starts were judged"
-grep -q "^Going on from start [1-4]$" usual.log || fail "nothing says which start goes on"
+grep -q '"start":8' usual/metrics.jsonl || fail "the metrics do not say how the starts were judged"
+grep -q "^Going on from start [1-8]$" usual.log || fail "nothing says which start goes on"
 
 # While the starts are tried there is nothing to save: the same command begins anew.
 "$program" train --data few --batch 16 --iterations 4 --starts 1000 --output early >early.log &
