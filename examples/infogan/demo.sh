@@ -2,7 +2,7 @@
 # InfoGAN on MNIST from a fresh Debian machine: installs, builds, fetches MNIST, trains, evaluates, reports.
 #
 #   bash examples/infogan/demo.sh            4 epochs
-#   bash examples/infogan/demo.sh --quick    a run of about two minutes
+#   bash examples/infogan/demo.sh --quick    a run of two and a half minutes
 #
 # --output FOLDER says where the run goes (runs/infogan or runs/infogan-quick); everything else on the command line goes
 # to `infogan_mnist train` (see its --help), for example --epochs 10.
