@@ -1,6 +1,6 @@
 /// Where trunk and Q's head begin. Which categories q finds among real images is settled early, and differs
 /// from start to start: some join two kinds of images and split a third. So several starts learn from real
-/// images alone, and the one whose categories are used most evenly goes on.
+/// images alone, and the most consistent one goes on.
 #pragma once
 
 #include <algorithm>

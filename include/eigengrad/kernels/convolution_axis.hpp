@@ -40,7 +40,7 @@ class ConvolutionAxis {
   struct Factors {
     Index source, tap;
   };
-  /// A sum of factors, which the outputs of its unit contain so many times.
+  /// A sum of products of factors; each output of its unit contains it so many times.
   struct Product {
     Index begin = 0, end = 0;
     std::array<double, 2> times{};
@@ -52,9 +52,17 @@ class ConvolutionAxis {
     Index count = 0;
   };
 
-  /// Sources outside of [0, sources) are left out if `clip`.
-  ConvolutionAxis(const Extents& extents, bool gradient, bool clip, bool pairs)
-      : e_(extents), gradient_(gradient), clip_(clip), pairs_(pairs) {
+  struct Options {
+    bool gradient = false;  // outputs and sources are those of the input gradient
+    bool clip = true;       // sources outside of [0, sources) are left out
+    bool pairs = false;     // pairs of outputs share products, if they have a tap in common
+  };
+
+  ConvolutionAxis(const Extents& extents, const Options& options)
+      : e_(extents),
+        gradient_(options.gradient),
+        clip_(options.clip),
+        pairs_(options.pairs && extents.kernel > extents.stride) {
     const Index step = std::min(output_step(), std::max<Index>(1, e_.outputs));
     Vector<Index> next(at(step));
     for (Index first = 0; first < step; ++first) next[at(first)] = first;
@@ -65,7 +73,7 @@ class ConvolutionAxis {
         const bool is_odd = (e_.outputs - 1 - first) / step % 2 == 0;
         // An output left over is best one that meets padding.
         const bool is_pair =
-            pairs && output + step < e_.outputs && !(output == first && is_odd && meets_padding(output));
+            pairs_ && output + step < e_.outputs && !(output == first && is_odd && meets_padding(output));
         if (is_pair)
           add_pair(output, output + step);
         else
@@ -158,7 +166,6 @@ class ConvolutionAxis {
   }
   bool has_pairs() const { return pairs_; }
   std::span<const Unit> units() const { return units_; }
-  std::span<const Product> products() const { return products_; }
   std::span<const Factors> factors(Index product) const {
     const Product& p = products_[at(product)];
     return {factors_.data() + p.begin, factors_.data() + p.end};

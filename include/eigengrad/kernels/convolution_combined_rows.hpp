@@ -41,7 +41,7 @@ class CombinedRows {
   void combine(const Pixels<T>& from, const Combination& row, T* staging, T* to) const {
     for (Index c = 0; c < from.channels; c += staged_channels_) {
       const Index count = std::min(staged_channels_, from.channels - c);
-      View source{from.data + c, from.image_step(), from.stride};
+      View<const T> source{from.data + c, from.image_step(), from.stride};
       if (row.is_copy()) {
         source.data += row.at[0] * from.row_step();
       } else {
@@ -49,7 +49,7 @@ class CombinedRows {
                 from.images, count);
         source = {staging, count, from.images * count};
       }
-      Target target{to + c, from.channels, from.images * from.channels};
+      View<T> target{to + c, from.channels, from.images * from.channels};
       for (const Group& group : groups_) {
         combine(group, source, source.column, target, from.images, count);
         target.data += group.count * target.column;
@@ -63,12 +63,9 @@ class CombinedRows {
   using Vector = std::vector<V, PoolAllocator<V>>;
 
   /// Values of images and columns, so far from each other.
+  template <class Value>
   struct View {
-    const T* data;
-    Index image, column;
-  };
-  struct Target {
-    T* data;
+    Value* data;
     Index image, column;
   };
   /// Combinations at places next to each other, whose terms are `step` columns further from one to the next.
@@ -96,8 +93,8 @@ class CombinedRows {
 
   /// Terms lie `distance` apart. The rows of a linear combination are the images, or if there are more of
   /// them, the columns.
-  static void combine(const Group& group, const View& from, Index distance, const Target& to, Index images,
-                      Index channels) {
+  static void combine(const Group& group, const View<const T>& from, Index distance, const View<T>& to,
+                      Index images, Index channels) {
     const bool by_image = images >= group.count;
     const Index from_column = group.step * from.column;
     LinearCombination<T> sum{.rows = by_image ? images : group.count,

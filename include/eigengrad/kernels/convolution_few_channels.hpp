@@ -16,7 +16,7 @@ template <class T>
 class FewChannels {
  public:
   explicit FewChannels(const ConvolutionGeometry& g)
-      : g_(g), rows_({g.height, g.out_height, g.kernel_height, g.stride, g.padding}, true, true, false) {}
+      : g_(g), rows_({g.height, g.out_height, g.kernel_height, g.stride, g.padding}, {.gradient = true}) {}
 
   static bool suits(const ConvolutionGeometry& g) { return g.kernel_height * g.kernel_width * g.in <= g.out; }
 

@@ -39,10 +39,10 @@ class Gather {
         lanes_are_columns_(features_ <= kernels_.row_step && features_ < kernels_.column_step),
         lanes_(choose_lanes(kernels_, g.n, height_, g.stride, gradient, lanes_are_columns_)),
         band_height_(height_ / lanes_.bands),
-        rows_({band_height_, source_height_, g.kernel_height, g.stride, g.padding}, gradient,
-              lanes_.bands == 1, pairs && g.kernel_height > g.stride),
-        columns_({width_, source_width_, g.kernel_width, g.stride, g.padding}, gradient, true,
-                 pairs && g.kernel_width > g.stride),
+        rows_({band_height_, source_height_, g.kernel_height, g.stride, g.padding},
+              {.gradient = gradient, .clip = lanes_.bands == 1, .pairs = pairs}),
+        columns_({width_, source_width_, g.kernel_width, g.stride, g.padding},
+                 {.gradient = gradient, .pairs = pairs}),
         tap_columns_(columns_.tap_count()),
         taps_(rows_.tap_count() * tap_columns_) {
     if (band_height_ > 0 && width_ > 0) cut();
@@ -163,6 +163,7 @@ class Gather {
       }
     });
   }
+
   /// The runs of every product of a unit of rows and a strip.
   void list_runs(Worker& worker, const Stretch& unit, const ColumnStrip& strip) const {
     const Index width = lanes_.width(worker.lines.group());
@@ -264,6 +265,7 @@ class Gather {
       });
     });
   }
+
   static ProductTile<T> transposed(ProductTile<T> tile) {
     std::swap(tile.a, tile.b);
     std::swap(tile.a_step, tile.b_step);

@@ -78,7 +78,7 @@ class PackedLines {
 
   const T* memory() const { return memory_; }
   Index group() const { return group_; }
-  const ConvolutionAxis::Stretch& strip() const { return *strip_; }
+
   /// A combined source of the rows.
   const T* row(Index source) {
     const Combination sum = source_.rows.source(source);

@@ -28,10 +28,8 @@ class PairedWeightGradient {
   explicit PairedWeightGradient(const ConvolutionGeometry& g)
       : g_(g),
         kernels_(product_kernels<T>()),
-        rows_({g.out_height, g.height, g.kernel_height, g.stride, g.padding}, false, true,
-              g.kernel_height > g.stride),
-        columns_({g.out_width, g.width, g.kernel_width, g.stride, g.padding}, false, true,
-                 g.kernel_width > g.stride),
+        rows_({g.out_height, g.height, g.kernel_height, g.stride, g.padding}, {.pairs = true}),
+        columns_({g.out_width, g.width, g.kernel_width, g.stride, g.padding}, {.pairs = true}),
         tap_columns_(columns_.tap_count()),
         taps_(rows_.tap_count() * tap_columns_) {
     row_outputs_ = outputs_of(rows_);
@@ -174,18 +172,18 @@ class PairedWeightGradient {
   void add_block(const Worker& worker, Index block, bool accumulate, Index next) const {
     const Index first = block / row_blocks_ * images_, images = std::min(images_, g_.n - first);
     const Stretch& rows = row_stretches_[static_cast<std::size_t>(block % row_blocks_)];
-    const Pixels<T> x{x_ + first * g_.height * g_.width * g_.in + worker.first,
-                      g_.height,
-                      g_.width,
-                      g_.in,
-                      worker.channels,
-                      images};
-    const Pixels<T> dy{dy_ + first * g_.out_height * g_.out_width * g_.out,
-                       g_.out_height,
-                       g_.out_width,
-                       g_.out,
-                       g_.out,
-                       images};
+    const Pixels<T> x{.data = x_ + first * g_.height * g_.width * g_.in + worker.first,
+                      .height = g_.height,
+                      .width = g_.width,
+                      .stride = g_.in,
+                      .channels = worker.channels,
+                      .images = images};
+    const Pixels<T> dy{.data = dy_ + first * g_.out_height * g_.out_width * g_.out,
+                       .height = g_.out_height,
+                       .width = g_.out_width,
+                       .stride = g_.out,
+                       .channels = g_.out,
+                       .images = images};
     std::fill_n(worker.rows, most_rows_, -1);
     ProductLookahead<T> next_x, next_dy;
     if (next / row_blocks_ != block / row_blocks_) {

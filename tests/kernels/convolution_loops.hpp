@@ -1,0 +1,62 @@
+/// Convolutions by plain loops, for tests.
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "eigengrad/kernels/convolution.hpp"
+#include "kernels/kernel_test.hpp"
+
+namespace kernel_test {
+
+using eigengrad::Conv2dOptions;
+
+/// Calls body(i of x, i of w, i of y) for every product of the convolution, by plain loops.
+template <class Body>
+void for_each_product(const Shape& x, const Shape& w, const Shape& y, Conv2dOptions options, Body body) {
+  for (Index n = 0; n < x[0]; ++n)
+    for (Index p = 0; p < y[1]; ++p)
+      for (Index q = 0; q < y[2]; ++q)
+        for (Index a = 0; a < w[0]; ++a)
+          for (Index b = 0; b < w[1]; ++b) {
+            const Index h = p * options.stride + a - options.padding,
+                        v = q * options.stride + b - options.padding;
+            if (h < 0 || h >= x[1] || v < 0 || v >= x[2]) continue;
+            for (Index c = 0; c < x[3]; ++c)
+              for (Index o = 0; o < w[3]; ++o)
+                body(((n * x[1] + h) * x[2] + v) * x[3] + c, ((a * w[1] + b) * w[2] + c) * w[3] + o,
+                     ((n * y[1] + p) * y[2] + q) * y[3] + o);
+          }
+}
+
+/// Number of elements further from the sums than rounding explains. `magnitude` is the sum of absolute terms.
+template <class T>
+Index wrong_sums(const BasicTensor<T>& result, const BasicTensor<double>& sums,
+                 const BasicTensor<double>& magnitudes, Index terms) {
+  if (result.shape() != sums.shape()) return -1;
+  const double bound = std::numeric_limits<T>::epsilon() * (4 + std::sqrt(static_cast<double>(terms)));
+  Index wrong = 0;
+  for (Index i = 0; i < result.size(); ++i) {
+    const double error = std::abs(static_cast<double>(result.data()[i]) - sums.data()[i]);
+    if (!(error <= bound * magnitudes.data()[i])) ++wrong;
+  }
+  return wrong;
+}
+
+struct Sums {
+  BasicTensor<double> value, magnitude;
+  explicit Sums(const Shape& shape)
+      : value(BasicTensor<double>::zeros(shape)), magnitude(BasicTensor<double>::zeros(shape)) {}
+  void add(Index i, double term) { add(i, term, std::abs(term)); }
+  void add(Index i, double term, double size) {
+    value.mutable_data()[i] += term;
+    magnitude.mutable_data()[i] += size;
+  }
+  template <class T>
+  void add_bias(const BasicTensor<T>& bias) {
+    for (Index i = 0; i < value.size(); ++i) add(i, static_cast<double>(bias.data()[i % bias.size()]));
+  }
+};
+
+}  // namespace kernel_test
