@@ -115,8 +115,12 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops where tiles pack what comes n
   // Several tasks and blocks of k, rows that are a multiple of 4 KB apart and others, in every form.
   const Poison poison;
   std::mt19937 generator(15);
-  for (const auto& [m, n, k] :
-       {std::array<Index, 3>{76, 1024, 1100}, {1024, 112, 1100}, {100, 1031, 1024}, {1000, 70, 530}})
+  for (const auto& [m, n, k] : {std::array<Index, 3>{76, 1024, 1100},
+                                {1024, 112, 1100},
+                                {100, 1031, 1024},
+                                {1000, 70, 530},
+                                {128, 1000, 777},
+                                {513, 511, 509}})
     for (int form = 0; form < 4; ++form) check_product<T>(m, n, k, form & 1, form & 2, form == 0, generator);
 }
 

@@ -9,6 +9,7 @@
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
+#include "eigengrad/kernels/pack_ahead.hpp"
 #include "eigengrad/kernels/product_operand.hpp"
 #include "eigengrad/kernels/product_plan.hpp"
 
@@ -222,20 +223,21 @@ class BlockedProduct {
                 bool accumulate, PackAhead<T>* next) const {
     const Index row_end = a_shared_ ? a_.extent : last, column_end = a_shared_ ? last : b_.extent;
     // Columns of B that stay where they are while A passes by: as many panels as half of the first-level
-    // cache holds, or else some in the second.
+    // cache holds, but at least some in the second.
     const Index fitting = (16 << 10) / (b_.width * std::max<Index>(1, count) * static_cast<Index>(sizeof(T)));
-    const Index chunk = (fitting == 0 ? 8 : fitting) * b_.width;
+    const Index chunk = std::max<Index>(8, fitting) * b_.width;
     const ProductRun run{0, 0, count};
     const Index line = 64 / static_cast<Index>(sizeof(T));
     const bool past_caches =
         plan_.k_blocks == 1 && b_.extent % line == 0 && is_past_caches<T>(a_.extent * b_.extent);
+    const Index column_begin = a_shared_ ? first : 0;
     if (next != nullptr)
       next->plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
-                     divide_up(column_end - (a_shared_ ? first : 0), b_.width),
-                 count);
+                     divide_up(column_end - column_begin, chunk),
+                 divide_up(std::min(column_end - column_begin, chunk), b_.width), count);
     // A small one is in the second-level cache since the last columns.
     const bool brings_a = !a_shared_ || a_.extent * count > own_shared_size;
-    for (Index from = a_shared_ ? first : 0; from < column_end; from += chunk)
+    for (Index from = column_begin; from < column_end; from += chunk)
       for (Index i = a_shared_ ? 0 : first, rows; i < row_end; i += rows) {
         rows = a.are_all_in_place() ? tile_height(kernels_, row_end - i) : a_.panel_used(i);
         ProductTile<T> tile{};
@@ -251,15 +253,18 @@ class BlockedProduct {
         ProductLookahead<T> next_a;
         if (brings_a && i + rows < row_end) next_a = a.lookahead(i + rows, count);
         next_a.plan(0, count);
-        for (Index j = from; j < std::min(from + chunk, column_end); j += b_.width) {
+        for (Index j = from, end; j < std::min(from + chunk, column_end); j = end) {
+          end = std::min({from + chunk, column_end, b.alike_end(j)});
+          const Index tiles = divide_up(end - j, b_.width);
           tile.b = b.data(j, count);
           tile.b_step = tile.b_unit = b.k_step(j);
-          tile.columns = b_.panel_used(j);
+          tile.b_next = b.next_panel(j, count);
+          tile.columns = end - j;
           tile.c = c + i * b_.extent + j;
           tile.bias = bias == nullptr ? nullptr : bias + j;
-          tile.ahead = nullptr;
-          if (next != nullptr) next->before(tile);
-          if (tile.ahead == nullptr) next_a.share(tile);
+          tile.ahead_rows = 0;
+          if (next != nullptr) next->before(tile, tiles);
+          next_a.share(tile, tiles);
           kernels_.tile(tile);
         }
       }

@@ -229,7 +229,7 @@ class Gather {
                                          pixel(rows_.units()[static_cast<std::size_t>(p)].outputs[0],
                                                columns_.units()[static_cast<std::size_t>(q)].outputs[0])
                                    : results.at(p, q);
-          oriented.ahead = nullptr;
+          oriented.ahead_rows = 0;
           next.share(oriented);
           kernels_.tile(oriented);
         }

@@ -101,8 +101,8 @@ class WeightGradient {
   void compute(Index kernel_row, Index row_begin, Index row_end, Index begin, Index end, ProductRun* runs,
                T* sums) const {
     const Index taps = merged_ ? 1 : g_.kernel_width, steps = block_runs_ * run_length_;
-    const Index tiles =
-        taps * divide_up(row_end - row_begin, kernels_.rows) * divide_up(g_.out, kernels_.columns);
+    const Index row_tiles = divide_up(g_.out, kernels_.columns);
+    const Index tiles = taps * divide_up(row_end - row_begin, kernels_.rows) * row_tiles;
     for (bool accumulate = false; !accumulate || begin < end; accumulate = true, begin += block_runs_) {
       const Index block_end = std::min(begin + block_runs_, end);
       const Index next_end = std::min(block_end + block_runs_, end);
@@ -115,23 +115,22 @@ class WeightGradient {
         T* const c = sums + ((kernel_row * g_.kernel_width + tap) * g_.in) * g_.out;
         for (Index i = row_begin, rows; i < row_end; i += rows) {
           rows = tile_height(kernels_, row_end - i);
-          for (Index j = 0; j < g_.out; j += kernels_.columns) {
-            ProductTile<T> tile{.a = x_ + i,
-                                .a_step = x_run_step_,
-                                .b = dy_ + j,
-                                .b_step = dy_run_step_,
-                                .b_unit = dy_step_,
-                                .runs = runs,
-                                .run_count = run_count,
-                                .c = c + i * g_.out + j,
-                                .c_row_step = g_.out,
-                                .rows = rows,
-                                .columns = std::min(kernels_.columns, g_.out - j),
-                                .accumulate = accumulate};
-            next_x.share(tile);
-            next_dy.share(tile);
-            kernels_.tile(tile);
-          }
+          ProductTile<T> tile{.a = x_ + i,
+                              .a_step = x_run_step_,
+                              .b = dy_,
+                              .b_step = dy_run_step_,
+                              .b_unit = dy_step_,
+                              .b_next = kernels_.columns,
+                              .runs = runs,
+                              .run_count = run_count,
+                              .c = c + i * g_.out,
+                              .c_row_step = g_.out,
+                              .rows = rows,
+                              .columns = g_.out,
+                              .accumulate = accumulate};
+          next_x.share(tile, row_tiles);
+          next_dy.share(tile, row_tiles);
+          kernels_.tile(tile);
         }
       }
     }

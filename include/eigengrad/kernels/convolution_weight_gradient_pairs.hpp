@@ -192,13 +192,16 @@ class PairedWeightGradient {
       next_x = {x_ + from * x_pixels * g_.in + worker.first, count * x_pixels, worker.channels, g_.in};
       next_dy = {dy_ + from * dy_size, count, dy_size, dy_size};
     }
-    const Index tiles =
-        taps_ * divide_up(worker.channels, kernels_.rows) * divide_up(g_.out, kernels_.columns);
+    const Index row_tiles = divide_up(g_.out, kernels_.columns);
+    const Index tiles = taps_ * divide_up(worker.channels, kernels_.rows) * row_tiles;
     const Index steps = images * most_rows_ * columns_.factor_count() / tap_columns_;
     next_x.plan(next_dy.plan(tiles, steps), steps);
     ProductTile<T> tile{};
     tile.a_step = worker.channels;
+    tile.b = worker.dy;
     tile.b_step = tile.b_unit = g_.out;
+    tile.b_next = kernels_.columns;
+    tile.columns = g_.out;
     tile.c_row_step = g_.out;
     tile.runs = worker.runs;
     tile.accumulate = accumulate;
@@ -218,15 +221,11 @@ class PairedWeightGradient {
         for (Index i = 0; i < worker.channels; i += tile.rows) {
           tile.rows = tile_height(kernels_, worker.channels - i);
           tile.a = worker.sources + i;
-          for (Index j = 0; j < g_.out; j += kernels_.columns) {
-            tile.b = worker.dy + j;
-            tile.columns = std::min(kernels_.columns, g_.out - j);
-            tile.c = sums + i * g_.out + j;
-            tile.ahead = nullptr;
-            next_x.share(tile);
-            if (tile.ahead == nullptr) next_dy.share(tile);
-            kernels_.tile(tile);
-          }
+          tile.c = sums + i * g_.out;
+          tile.ahead_rows = 0;
+          next_x.share(tile, row_tiles);
+          next_dy.share(tile, row_tiles);
+          kernels_.tile(tile);
         }
       }
     }

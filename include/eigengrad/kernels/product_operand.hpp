@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
 
 #if __has_include(<unistd.h>)
 #  include <unistd.h>
@@ -64,14 +63,17 @@ class ProductLookahead {
   }
   /// Tiles that it still needs.
   Index tiles() const { return divide_up(std::max<Index>(0, rows_), rows_of_tile_); }
-  /// Gives the next tile its share.
-  void share(ProductTile<T>& tile) {
-    if (--tiles_before_ >= 0 || rows_ <= 0) return;
+  /// Gives the next row of so many tiles its share, if it has nothing to bring in yet.
+  void share(ProductTile<T>& tile, Index tiles = 1) {
+    tiles_before_ -= tiles;
+    if (tiles_before_ >= 0 || rows_ <= 0 || tile.ahead_rows > 0) return;
     tile.ahead = data_;
+    tile.ahead_rows = std::min(rows_, rows_of_tile_ * std::min(tiles, -tiles_before_));
     tile.ahead_length = length_;
     tile.ahead_stride = stride_;
-    data_ += rows_of_tile_ * stride_;
-    rows_ -= rows_of_tile_;
+    data_ += tile.ahead_rows * stride_;
+    rows_ -= tile.ahead_rows;
+    tiles_before_ = 0;
   }
 
  private:
@@ -153,6 +155,15 @@ struct ProductPanels {
   }
   Index k_step(Index first) const { return lies(first) ? operand.k_step() : operand.panel_width(first); }
   Index i_step(Index first) const { return lies(first) ? operand.i_step() : 1; }
+  /// The end of the panels from `first` on that lie alike, and how far from one of these to the next.
+  Index alike_end(Index first) const {
+    if (first < in_place_end) return in_place_end;
+    const Index whole = operand.extent / operand.width * operand.width;
+    return is_copied || first >= whole ? operand.extent : whole;  // the last one that is packed is narrower
+  }
+  Index next_panel(Index first, Index count) const {
+    return operand.width * (lies(first) ? operand.i_step() : count);
+  }
   bool are_all_in_place() const { return in_place_end == operand.extent; }
   /// A panel as something to bring in, if its lines follow one another.
   ProductLookahead<T> lookahead(Index first, Index count) const {
@@ -163,102 +174,6 @@ struct ProductPanels {
 
  private:
   bool lies(Index first) const { return is_copied || first < in_place_end; }
-};
-
-/// A block of an operand that is packed while tiles before it are computed. Where columns lie side by side in
-/// memory, a tile brings in some steps of k of one panel and packs what the tile before it has brought in: a
-/// row length that is a power of two maps all rows to few sets of the cache, where no block could wait. Where
-/// rows do, and where tiles pack nothing, they bring it in whole.
-template <class T>
-class PackAhead {
- public:
-  PackAhead() = default;
-  PackAhead(const ProductKernels<T>& kernels, const ProductOperand<T>& operand, Index first, Index last,
-            Index k, Index block, T* panels)
-      : kernels_(&kernels),
-        operand_(&operand),
-        first_(first),
-        last_(last),
-        k_(k),
-        block_(block),
-        panels_(panels),
-        next_{first, 0, 0} {}
-
-  /// Whether there is anything to pack.
-  bool is_needed() const { return block_ > 0; }
-  /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k, like a ProductLookahead.
-  void plan(Index tiles, Index steps) {
-    if (!in_parts()) {
-      lookahead_ = operand_->lookahead(first_, last_, k_, block_);
-      lookahead_.plan(tiles, steps);
-      return;
-    }
-    most_rows_ = steps / 2 / lines_of_row();
-    if (most_rows_ == 0) return;
-    const Index chunks = (last_ - first_) / operand_->width * divide_up(block_, most_rows_);
-    tiles_before_ = tiles - chunks - 1;
-    next_ = chunk_at(first_, 0);
-  }
-  /// Before a tile is computed: lets it bring in more, and pack what has come.
-  void before(ProductTile<T>& tile) {
-    if (!in_parts()) return lookahead_.share(tile);
-    tile.copy.rows = 0;
-    if (--tiles_before_ >= 0) return;
-    if (ready_.rows > 0)
-      tile.copy = {.from = operand_->at(k_ + ready_.k, ready_.panel),
-                   .to = panels_ + (ready_.panel - first_) * block_ + ready_.k * operand_->width,
-                   .rows = ready_.rows,
-                   .stride = operand_->stride,
-                   .width = operand_->width,
-                   .is_wide = copies_wide()};
-    ready_ = next_;
-    if (next_.rows == 0) return;
-    tile.ahead = operand_->at(k_ + next_.k, next_.panel);
-    tile.ahead_length = lines_of_row() * line;
-    tile.ahead_stride = operand_->stride;
-    next_ = next_.k + next_.rows < block_ ? chunk_at(next_.panel, next_.k + next_.rows)
-                                          : chunk_at(next_.panel + operand_->width, 0);
-  }
-  /// After the last tile: packs what is left.
-  void finish() const {
-    if (!is_needed()) return;
-    const Index left = !in_parts() ? first_ : ready_.rows > 0 ? ready_.panel : next_.panel;
-    if (left < last_) operand_->pack(*kernels_, left, last_, k_, block_, panels_ + (left - first_) * block_);
-  }
-
- private:
-  static constexpr Index line = 64 / static_cast<Index>(sizeof(T));  // values
-
-  bool in_parts() const { return operand_->k_major && kernels_->copies; }
-  /// Lines of memory that one step of k of a panel can lie in.
-  Index lines_of_row() const {
-    const bool aligned = operand_->width % line == 0 && operand_->stride % line == 0 &&
-                         reinterpret_cast<std::uintptr_t>(operand_->data) % 64 == 0;
-    return divide_up(operand_->width, line) + (aligned ? 0 : 1);
-  }
-  /// Steps of k of a panel, for one tile.
-  struct Chunk {
-    Index panel = 0, k = 0, rows = 0;
-  };
-
-  bool copies_wide() const { return operand_->width > kernels_->column_step; }
-  /// The chunk that starts at step k of a panel; without rows where the panel is not full, or where whole
-  /// vectors would read behind the operand.
-  Chunk chunk_at(Index panel, Index k) const {
-    if (panel + operand_->width > last_) return {panel, k, 0};
-    const Index behind = operand_->end() - operand_->at(k_ + k, panel);
-    const Index read = copies_wide() ? kernels_->columns : kernels_->column_step;
-    const Index readable = behind < read ? 0 : (behind - read) / operand_->stride + 1;
-    return {panel, k, std::min({most_rows_, block_ - k, readable})};
-  }
-
-  const ProductKernels<T>* kernels_ = nullptr;
-  const ProductOperand<T>* operand_ = nullptr;
-  Index first_ = 0, last_ = 0, k_ = 0, block_ = 0;
-  T* panels_ = nullptr;
-  ProductLookahead<T> lookahead_;  // if not in parts
-  Chunk ready_, next_;             // if in parts: what has been brought in, and what comes then
-  Index most_rows_ = 0, tiles_before_ = 0;
 };
 
 }  // namespace eigengrad::kernels::detail

@@ -11,20 +11,24 @@ struct ProductRun {
   Index a, b, count;
 };
 
-/// What a tile packs meanwhile, a row in every second step of k: one vector, or if `is_wide` as many as the
-/// tile has, from rows `stride` apart to rows `width` apart. What is more than `width` the next row replaces.
+/// What tiles pack meanwhile, a row in every second step of k: one vector, or if `is_wide` as many as a tile
+/// has, from rows `stride` apart to rows `width` apart. What is more than `width` the next row replaces. The
+/// first `tiles` tiles of a row of tiles do so, each with `from` and `to` so far behind those of the one
+/// before.
 template <class T>
 struct ProductCopy {
   const T* from = nullptr;
   T* to = nullptr;
   Index rows = 0, stride = 0, width = 0;
   bool is_wide = false;
+  Index tiles = 1, from_next = 0, to_next = 0;
 };
 
-/// C(i, j) = sum over runs and k of A(k, i) B(k, j) + C(i, j) if `accumulate`, else + bias, for a tile of C,
-/// with A(k, i) = a[run.a + k a_step + i a_row_step] and B(k, j) = b[run.b b_unit + k b_step + j]. Whole
-/// register tiles are read: A up to the next multiple of row_step, B up to the next multiple of column_step,
-/// whatever is there.
+/// C(i, j) = sum over runs and k of A(k, i) B(k, j) + C(i, j) if `accumulate`, else + bias, for a row of
+/// register tiles of C side by side, with A(k, i) = a[run.a + k a_step + i a_row_step] and, w being
+/// ProductKernels::columns, B(k, j) = b[j / w b_next + run.b b_unit + k b_step + j % w]. Whole register tiles
+/// are read: A up to the next multiple of row_step, B up to the next multiple of column_step, whatever is
+/// there. The first tile of a row costs as much time as eight steps of k, each other one half of that.
 template <class T>
 struct ProductTile {
   const T* a;
@@ -32,13 +36,14 @@ struct ProductTile {
   const T* b;
   Index b_step;
   Index b_unit;
+  Index b_next = 0;
   const ProductRun* runs;
   Index run_count;
   T* c;  // C(i, j) = c[i c_row_step + j c_column_step]
   Index c_row_step;
   Index c_column_step = 1;
   Index rows;     // 1 .. ProductKernels::rows
-  Index columns;  // 1 .. ProductKernels::columns
+  Index columns;  // 1 or more
   Index a_row_step = 1;
   const T* bias = nullptr;
   bool bias_by_row = false;  // one value for each row instead of each column
@@ -46,8 +51,9 @@ struct ProductTile {
   bool past_caches = false;  // whole lines of C are written past the caches; neither slope nor accumulate
   T slope = 1;               // of a leaky ReLU of the result; 1 is none
   // What is needed next is brought into the second-level cache meanwhile, a line of 64 bytes in every second
-  // step of k: rows of `ahead_length` values, `ahead_stride` apart.
+  // step of k: `ahead_rows` rows of `ahead_length` values, `ahead_stride` apart.
   const T* ahead = nullptr;
+  Index ahead_rows = 0;
   Index ahead_length = 1;
   Index ahead_stride = 0;
   ProductCopy<T> copy = {};  // what has come is packed
@@ -91,7 +97,7 @@ struct ProductKernels {
   Index column_step;
   Index depth;  // the most steps of k that panels should have
   bool copies;  // whether tiles do what ProductTile::copy says
-  /// Computes a tile of C.
+  /// Computes a row of tiles of C.
   void (*tile)(const ProductTile<T>& tile);
   /// Computes a linear combination.
   void (*combine)(const LinearCombination<T>& sum);

@@ -11,22 +11,31 @@ inline constexpr int tile_depth = vector_bytes == 32 ? 1024 : 2048;
 inline constexpr int tile_unroll = vector_bytes == 16 ? 1 : 2;  // steps of k
 inline constexpr bool tile_copies = vector_bytes > 16;          // SSE's tiles have no time left for it
 
+// Where a tile's sums go, and how many columns there are from there on.
+template <class T>
+struct TileResult {
+  T* c;
+  const T* bias;
+  Index columns;
+};
+
 // C rows and columns that do not fill the register tile.
 template <int height, int vectors, class T>
-void store_tile_edge(const ProductTile<T>& tile, const Vector<T> (&sum)[height][vectors]) {
+void store_tile_edge(const ProductTile<T>& tile, const TileResult<T>& to,
+                     const Vector<T> (&sum)[height][vectors]) {
   const Vector<T> slope = broadcast(tile.slope);
   for (Index i = 0; i < tile.rows; ++i)
-    for (Index j = 0; j < vectors && j * lanes<T> < tile.columns; ++j) {
-      const Index count = tile.columns - j * lanes<T>;
+    for (Index j = 0; j < vectors && j * lanes<T> < to.columns; ++j) {
+      const Index count = to.columns - j * lanes<T>;
       const bool is_whole = count >= lanes<T>;
-      T* const c = tile.c + i * tile.c_row_step + j * lanes<T>;
+      T* const c = to.c + i * tile.c_row_step + j * lanes<T>;
       Vector<T> z = sum[i][j];
       if (tile.accumulate)
         z += is_whole ? load<T>(c) : load_part<T>(c, count);
-      else if (tile.bias != nullptr && tile.bias_by_row)
-        z += tile.bias[i];
-      else if (tile.bias != nullptr)
-        z += is_whole ? load(tile.bias + j * lanes<T>) : load_part(tile.bias + j * lanes<T>, count);
+      else if (to.bias != nullptr && tile.bias_by_row)
+        z += to.bias[i];
+      else if (to.bias != nullptr)
+        z += is_whole ? load(to.bias + j * lanes<T>) : load_part(to.bias + j * lanes<T>, count);
       z = z < Vector<T>{} ? slope * z : z;
       if (is_whole)
         store(c, z);
@@ -37,12 +46,13 @@ void store_tile_edge(const ProductTile<T>& tile, const Vector<T> (&sum)[height][
 
 // C rows that are not contiguous.
 template <int height, int vectors, class T>
-void store_tile_scattered(const ProductTile<T>& tile, const Vector<T> (&sum)[height][vectors]) {
+void store_tile_scattered(const ProductTile<T>& tile, const TileResult<T>& to,
+                          const Vector<T> (&sum)[height][vectors]) {
   const T* value = reinterpret_cast<const T*>(&sum);
   for (Index i = 0; i < tile.rows; ++i, value += vectors * lanes<T>)
-    for (Index j = 0; j < tile.columns; ++j) {
-      T& c = tile.c[i * tile.c_row_step + j * tile.c_column_step];
-      c = value[j] + (tile.accumulate ? c : tile.bias != nullptr ? tile.bias[tile.bias_by_row ? i : j] : T{});
+    for (Index j = 0; j < vectors * lanes<T> && j < to.columns; ++j) {
+      T& c = to.c[i * tile.c_row_step + j * tile.c_column_step];
+      c = value[j] + (tile.accumulate ? c : to.bias != nullptr ? to.bias[tile.bias_by_row ? i : j] : T{});
       if (c < 0) c *= tile.slope;
     }
 }
@@ -74,9 +84,34 @@ template <int height, int vectors, class A, class T>
   }
 }
 
+// How far the tiles of a row are with what they do besides: bringing in the line at `ahead`, and packing.
+template <class T>
+struct TileErrands {
+  const T* ahead;
+  const T* ahead_end;           // of the row of memory
+  Index ahead_rows, ahead_step;  // after the last row the same line is brought in again and again
+  const T* from;
+  T* to;
+  Index copied_rows;
+
+  [[gnu::always_inline]] explicit TileErrands(const ProductTile<T>& tile)
+      : ahead(tile.ahead_rows > 0 ? tile.ahead : tile.a),
+        ahead_end(ahead + tile.ahead_length),
+        ahead_rows(tile.ahead_rows),
+        ahead_step(tile.ahead_rows > 0 ? 64 / sizeof(T) : 0),
+        from(tile.copy.from),
+        to(tile.copy.to),
+        copied_rows(tile.copy.rows) {}
+  [[gnu::always_inline]] void next_tile(const ProductCopy<T>& copy, Index tile) {
+    from += copy.from_next;
+    to += copy.to_next;
+    if (tile >= copy.tiles) copied_rows = 0;
+  }
+};
+
 // C = leaky ReLU of sum + offset.
 template <int height, int vectors, class T>
-[[gnu::always_inline]] inline void store_activated(const ProductTile<T>& tile,
+[[gnu::always_inline]] inline void store_activated(const ProductTile<T>& tile, const TileResult<T>& to,
                                                    const Vector<T> (&sum)[height][vectors],
                                                    const Vector<T> (&offset)[vectors]) {
   const Vector<T> slope = broadcast(tile.slope);
@@ -84,7 +119,7 @@ template <int height, int vectors, class T>
   for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
-      T* c = tile.c + i * tile.c_row_step + j * lanes<T>;
+      T* c = to.c + i * tile.c_row_step + j * lanes<T>;
       const Vector<T> z = sum[i][j] + (tile.accumulate ? load<T>(c) : offset[j]);
       store(c, z < Vector<T>{} ? slope * z : z);
     }
@@ -129,22 +164,24 @@ struct SpreadRows {
 
 // The sums of a tile over all runs.
 template <class Rows, int height, int vectors, class T>
-[[gnu::always_inline]] inline void add_runs(const ProductTile<T>& tile, Vector<T> (&sum)[height][vectors]) {
-  const T* ahead = tile.ahead != nullptr ? tile.ahead : tile.a;
-  const T* ahead_end = ahead + tile.ahead_length;
-  const T* from = tile.copy.from;
-  T* to = tile.copy.to;
-  Index rows = tile.copy.rows;
+[[gnu::always_inline]] inline void add_runs(const ProductTile<T>& tile, const T* columns,
+                                            TileErrands<T>& errands, Vector<T> (&sum)[height][vectors]) {
+  const T* ahead = errands.ahead;
+  const T* ahead_end = errands.ahead_end;
+  const T* from = errands.from;
+  T* to = errands.to;
+  Index rows = errands.copied_rows;
   for (const ProductRun* run = tile.runs; run != tile.runs + tile.run_count; ++run) {
     Rows a(tile.a + run->a, tile.a_row_step);
-    const T* b = tile.b + run->b * tile.b_unit;
+    const T* b = columns + run->b * tile.b_unit;
     Index k = run->count;
     for (; k >= tile_unroll; k -= tile_unroll, b += tile_unroll * tile.b_step) {
       __builtin_prefetch(ahead, 0, 2);
-      ahead += 64 / sizeof(T);
+      ahead += errands.ahead_step;
       if (ahead >= ahead_end) {
-        ahead = ahead_end += tile.ahead_stride;
-        ahead -= tile.ahead_length;
+        ahead_end += tile.ahead_stride;
+        ahead = ahead_end - tile.ahead_length;
+        if (--errands.ahead_rows <= 0) errands.ahead_step = 0;
       }
       if constexpr (tile_copies)
         if (rows > 0) {
@@ -168,12 +205,15 @@ template <class Rows, int height, int vectors, class T>
     }
     if (tile_unroll == 2 && k == 1) add_outer_product<height, vectors>(a, b, sum);
   }
+  errands.ahead = ahead;
+  errands.ahead_end = ahead_end;
 }
 
 // The pragmas keep the accumulators in registers: GCC puts an array that any loop over it indexes into
 // memory.
 template <int height, int vectors, class T>
-[[gnu::noinline]] void compute_tile(const ProductTile<T>& tile) {
+[[gnu::always_inline]] inline void compute_tile(const ProductTile<T>& tile, const T* b, const TileResult<T>& to,
+                                    TileErrands<T>& errands) {
   Vector<T> sum[height][vectors];
 #pragma GCC unroll 16
   for (int i = 0; i < height; ++i)
@@ -182,13 +222,13 @@ template <int height, int vectors, class T>
   if (tile.c_column_step == 1 && !tile.past_caches)
     for (Index i = 0; i < tile.rows; ++i)
 #pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) __builtin_prefetch(tile.c + i * tile.c_row_step + j * lanes<T>, 0, 2);
+      for (int j = 0; j < vectors; ++j) __builtin_prefetch(to.c + i * tile.c_row_step + j * lanes<T>, 0, 2);
   if (tile.a_row_step == 1)
-    add_runs<PackedRows<T>>(tile, sum);
+    add_runs<PackedRows<T>>(tile, b, errands, sum);
   else
-    add_runs<SpreadRows<T, height>>(tile, sum);
+    add_runs<SpreadRows<T, height>>(tile, b, errands, sum);
 
-  if (tile.rows < height || tile.columns < vectors * lanes<T> || tile.c_column_step != 1 ||
+  if (tile.rows < height || to.columns < vectors * lanes<T> || tile.c_column_step != 1 ||
       tile.bias_by_row) {
     Vector<T> copy[height][vectors];
 #pragma GCC unroll 16
@@ -196,52 +236,64 @@ template <int height, int vectors, class T>
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) copy[i][j] = sum[i][j];
     if (tile.c_column_step == 1)
-      store_tile_edge<height, vectors, T>(tile, copy);
+      store_tile_edge<height, vectors, T>(tile, to, copy);
     else
-      store_tile_scattered<height, vectors, T>(tile, copy);
+      store_tile_scattered<height, vectors, T>(tile, to, copy);
     return;
   }
   Vector<T> offset[vectors];
 #pragma GCC unroll 8
   for (int j = 0; j < vectors; ++j)
-    offset[j] = tile.bias != nullptr ? load(tile.bias + j * lanes<T>) : Vector<T>{};
+    offset[j] = to.bias != nullptr ? load(to.bias + j * lanes<T>) : Vector<T>{};
   if (tile.past_caches) {
 #pragma GCC unroll 16
     for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j)
-        store<true>(tile.c + i * tile.c_row_step + j * lanes<T>, sum[i][j] + offset[j]);
+        store<true>(to.c + i * tile.c_row_step + j * lanes<T>, sum[i][j] + offset[j]);
     return;
   }
   if (tile.slope != 1) {
-    store_activated<height, vectors, T>(tile, sum, offset);
+    store_activated<height, vectors, T>(tile, to, sum, offset);
     return;
   }
 #pragma GCC unroll 16
   for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
-      T* c = tile.c + i * tile.c_row_step + j * lanes<T>;
+      T* c = to.c + i * tile.c_row_step + j * lanes<T>;
       store(c, sum[i][j] + (tile.accumulate ? load<T>(c) : offset[j]));
     }
 }
 
-template <int vectors, class T>
-void compute_tile_of_width(const ProductTile<T>& tile) {
-  if (tile.rows > 2 * tile_row_step)
-    compute_tile<tile_rows, vectors>(tile);
-  else if (tile.rows > tile_row_step)
-    compute_tile<2 * tile_row_step, vectors>(tile);
-  else
-    compute_tile<tile_row_step, vectors>(tile);
+template <int height, class T>
+[[gnu::noinline]] void compute_row(const ProductTile<T>& tile) {
+  constexpr Index width = tile_vectors * lanes<T>;
+  TileErrands<T> errands(tile);
+  TileResult<T> to{tile.c, tile.bias, tile.columns};
+  const T* b = tile.b;
+  for (Index number = 1;; ++number) {
+    if (to.columns > width / 2)
+      compute_tile<height, tile_vectors>(tile, b, to, errands);
+    else
+      compute_tile<height, tile_vectors / 2>(tile, b, to, errands);
+    to.columns -= width;
+    if (to.columns <= 0) return;
+    b += tile.b_next;
+    to.c += width * tile.c_column_step;
+    if (to.bias != nullptr && !tile.bias_by_row) to.bias += width;
+    errands.next_tile(tile.copy, number);
+  }
 }
 
 template <class T>
 void product_tile(const ProductTile<T>& tile) {
-  if (tile.columns > tile_vectors / 2 * lanes<T>)
-    compute_tile_of_width<tile_vectors>(tile);
+  if (tile.rows > 2 * tile_row_step)
+    compute_row<tile_rows>(tile);
+  else if (tile.rows > tile_row_step)
+    compute_row<2 * tile_row_step>(tile);
   else
-    compute_tile_of_width<tile_vectors / 2>(tile);
+    compute_row<tile_row_step>(tile);
 }
 
 // Exchanges what `a` and `b` hold in the odd and even blocks of `size` lanes: the even blocks of both, or the
@@ -303,6 +355,29 @@ template <class T>
   return k;
 }
 
+// pack_rows for whole vectors of k where rows are whole vectors, too, and none is missing; returns where the rest
+// begins.
+template <class T>
+[[gnu::always_inline]] inline Index pack_whole_rows(const T* const* rows, Index width, Index count, T* panel) {
+  constexpr int n = lanes<T>;
+  if (width % n != 0) return 0;
+  for (Index i = 0; i < width; ++i)
+    if (rows[i] == nullptr) return 0;
+  Index k = 0;
+  for (; k + n <= count; k += n)
+    for (Index first = 0; first < width; first += n) {
+      const T* const* row = rows + first;
+      Vector<T> block[n];
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i) block[i] = load(row[i] + k);
+      transpose<n, T>(block);
+      T* to = panel + k * width + first;
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i, to += width) store(to, block[i]);
+    }
+  return k;
+}
+
 // Whole vectors are stored, so that each step of k runs over into later ones, which are written after it:
 // blocks of rows from the last to the first, k upwards.
 template <class T>
@@ -312,6 +387,7 @@ void pack_rows(const T* const* rows, Index width, Index count, T* panel) {
   Index k = 0;
   if constexpr (n >= 8)
     if (width == n / 2) k = pack_half_rows(rows, count, panel);
+  if (k == 0) k = pack_whole_rows(rows, width, count, panel);
   for (; k < count; k += n) {
     const Index steps = count - k < n ? count - k : n;
     for (Index first = (width - 1) / n * n; first >= 0; first -= n) {
