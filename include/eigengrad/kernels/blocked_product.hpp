@@ -119,7 +119,7 @@ class BlockedProduct {
   bool reads_in_place(const ProductOperand<T>& operand, Index panels) const {
     constexpr auto size = static_cast<Index>(sizeof(T));
     const bool same_sets = operand.stride * size % 4096 == 0, is_shared = &operand == &shared_;
-    const bool pays = is_shared && panels >= 16 && operand.extent * operand.depth * size <= Index{1} << 20;
+    const bool pays = is_shared && panels >= 16 && operand.extent * operand.depth * size <= Index{4} << 20;
     if (!readable(operand)) return false;
     if (!operand.k_major) return !same_sets || (operand.width <= first_level_ways() && !pays);
     if (panels <= 4) return true;
