@@ -120,7 +120,9 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops where tiles pack what comes n
                                 {100, 1031, 1024},
                                 {1000, 70, 530},
                                 {128, 1000, 777},
-                                {513, 511, 509}})
+                                {513, 511, 509},
+                                {30, 8192, 9},
+                                {100, 320, 47}})
     for (int form = 0; form < 4; ++form) check_product<T>(m, n, k, form & 1, form & 2, form == 0, generator);
 }
 

@@ -129,8 +129,7 @@ class BlockedProduct {
   /// A task's packed panels of a block: all, or the last one of the operand.
   Index packed_size() const {
     const Index most = round_up(std::min(plan_.tile, cut_.extent), cut_.step);
-    // A row that is packed while tiles are computed runs over into what follows.
-    return (cut_in_place_ ? std::min(cut_.width, most) : most) * plan_.k_block + kernels_.columns;
+    return (cut_in_place_ ? std::min(cut_.width, most) : most) * plan_.k_block;
   }
   /// Packed panels of the shared operand: the last one, or all; a block at a time where no other task needs
   /// it again.

@@ -40,14 +40,14 @@ class PackAhead {
     constexpr Index most = 512 / static_cast<Index>(sizeof(T));  // values of one row of memory
     whole_ = (last_ - first_) / operand_->width;
     group_ = std::min({tiles, whole_, std::max<Index>(1, most / operand_->width)});
-    readable_ = readable_steps();
-    const Index steps_of_row = steps / 2 / lines_of_row();
-    if (group_ == 0 || readable_ == 0 || steps_of_row == 0) {
+    packable_ = packable_steps();
+    const Index steps_of_row = steps / 2 / lines_of(1);
+    if (group_ == 0 || packable_ == 0 || steps_of_row == 0) {
       whole_ = 0;
       return;
     }
     // Twice as many chunks as tiles have time for, where there are rows enough: each waits in few sets.
-    const Index groups = divide_up(whole_, group_), least = divide_up(readable_, steps_of_row);
+    const Index groups = divide_up(whole_, group_), least = divide_up(packable_, steps_of_row);
     chunks_ = std::clamp((rows - 1) / groups, least, 2 * least);
     rows_before_ = rows - groups * chunks_ - 1;
   }
@@ -55,12 +55,11 @@ class PackAhead {
   void before(ProductTile<T>& tile, Index tiles) {
     if (!in_parts()) return lookahead_.share(tile, tiles);
     tile.copy.rows = 0;
-    if (--rows_before_ >= 0) return;
+    if (--rows_before_ >= 0 || panel_ >= whole_) return;
     if (ready_ < 0) {
       bring_in(tile, ready_ = 0, 0, 0, 1, 1);
       return;
     }
-    if (panel_ >= whole_) return;
     const Index panels = std::min(group_, whole_ - panel_), now = std::min(tiles, panels - packed_);
     pack(tile, panel_ + packed_, now);
     const bool goes_on = ready_ + 1 < chunks_;
@@ -75,7 +74,7 @@ class PackAhead {
     if (!in_parts()) return operand_->pack(*kernels_, first_, last_, k_, block_, panels_);
     for (Index i = 0, first = first_; first < last_; ++i, first += operand_->width) {
       const bool is_done = i < std::min(panel_, whole_), is_begun = i < std::min(panel_ + group_, whole_);
-      const Index done = is_done ? readable_ : is_begun ? begin(ready_ + (i < panel_ + packed_)) : 0;
+      const Index done = is_done ? packable_ : is_begun ? begin(ready_ + (i < panel_ + packed_)) : 0;
       const Index end = std::min(first + operand_->width, last_), width = operand_->panel_width(first);
       if (done < block_)
         operand_->pack(*kernels_, first, end, k_ + done, block_ - done,
@@ -88,23 +87,20 @@ class PackAhead {
 
   bool in_parts() const { return operand_->k_major && kernels_->copies; }
   bool copies_wide() const { return operand_->width > kernels_->column_step; }
-  /// Lines of memory that one step of k of a panel can lie in.
-  Index lines_of_row() const {
+  /// Lines of memory that one step of k of so many panels can lie in.
+  Index lines_of(Index panels) const {
     const bool aligned = operand_->width % line == 0 && operand_->stride % line == 0 &&
                          reinterpret_cast<std::uintptr_t>(operand_->data) % 64 == 0;
-    return divide_up(operand_->width, line) + (aligned ? 0 : 1);
+    return divide_up(panels * operand_->width, line) + (aligned ? 0 : 1);
   }
-  /// Steps of k of which whole vectors can be read from every whole panel without reading behind the operand.
-  Index readable_steps() const {
-    if (whole_ == 0) return 0;
-    const Index read = copies_wide() ? kernels_->columns : kernels_->column_step;
-    const Index behind = operand_->end() - operand_->at(k_, first_ + (whole_ - 1) * operand_->width);
-    // The last one would run over into the next panel, which may have been packed.
-    const Index most = operand_->width == read ? block_ : block_ - 1;
-    return behind < read ? 0 : std::min(most, (behind - read) / operand_->stride + 1);
+  /// Steps of k that tiles can pack: all, but the last one if it would run over into the next panel, which
+  /// may have been packed.
+  Index packable_steps() const {
+    const Index copied = copies_wide() ? kernels_->columns : kernels_->column_step;
+    return operand_->width == copied ? block_ : block_ - 1;
   }
   /// The step of k with which a chunk begins.
-  Index begin(Index chunk) const { return readable_ * std::max<Index>(0, chunk) / chunks_; }
+  Index begin(Index chunk) const { return packable_ * std::max<Index>(0, chunk) / chunks_; }
 
   /// The row of tiles packs the chunk that has come of so many panels.
   void pack(ProductTile<T>& tile, Index panel, Index panels) const {
@@ -124,7 +120,7 @@ class PackAhead {
     const Index k = begin(chunk), steps = begin(chunk + 1) - k, skipped = steps * from / parts;
     tile.ahead = operand_->at(k_ + k + skipped, first_ + panel * operand_->width);
     tile.ahead_rows = steps * to / parts - skipped;
-    tile.ahead_length = std::min(group_, whole_ - panel) * operand_->width;
+    tile.ahead_length = lines_of(std::min(group_, whole_ - panel)) * line;
     tile.ahead_stride = operand_->stride;
   }
 
@@ -135,7 +131,7 @@ class PackAhead {
   ProductLookahead<T> lookahead_;  // if not in parts
   // If in parts: whole panels, how many of them go together, steps of k that tiles can pack, in how many
   // chunks, and rows of tiles that do nothing yet.
-  Index whole_ = 0, group_ = 0, readable_ = 0, chunks_ = 1, rows_before_ = 0;
+  Index whole_ = 0, group_ = 0, packable_ = 0, chunks_ = 1, rows_before_ = 0;
   // The chunk that has been brought in, of the group that starts at a panel, and of how many panels of these
   // it is packed.
   Index ready_ = -1, panel_ = 0, packed_ = 0;

@@ -155,12 +155,13 @@ struct ProductPanels {
   }
   Index k_step(Index first) const { return lies(first) ? operand.k_step() : operand.panel_width(first); }
   Index i_step(Index first) const { return lies(first) ? operand.i_step() : 1; }
-  /// The end of the panels from `first` on that lie alike, and how far from one of these to the next.
+  /// The end of the panels from `first` on that lie alike.
   Index alike_end(Index first) const {
     if (first < in_place_end) return in_place_end;
     const Index whole = operand.extent / operand.width * operand.width;
     return is_copied || first >= whole ? operand.extent : whole;  // the last one that is packed is narrower
   }
+  /// How far it is from a panel to the next one that lies alike.
   Index next_panel(Index first, Index count) const {
     return operand.width * (lies(first) ? operand.i_step() : count);
   }

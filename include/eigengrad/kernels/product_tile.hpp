@@ -26,9 +26,9 @@ struct ProductCopy {
 
 /// C(i, j) = sum over runs and k of A(k, i) B(k, j) + C(i, j) if `accumulate`, else + bias, for a row of
 /// register tiles of C side by side, with A(k, i) = a[run.a + k a_step + i a_row_step] and, w being
-/// ProductKernels::columns, B(k, j) = b[j / w b_next + run.b b_unit + k b_step + j % w]. Whole register tiles
-/// are read: A up to the next multiple of row_step, B up to the next multiple of column_step, whatever is
-/// there. The first tile of a row costs as much time as eight steps of k, each other one half of that.
+/// ProductKernels::columns, B(k, j) = b[(j / w) b_next + run.b b_unit + k b_step + j % w]. Whole register
+/// tiles are read: A up to the next multiple of row_step, B up to the next multiple of column_step, whatever
+/// is there. The first tile of a row costs as much time as eight steps of k, each other one half of that.
 template <class T>
 struct ProductTile {
   const T* a;
@@ -54,7 +54,7 @@ struct ProductTile {
   // step of k: `ahead_rows` rows of `ahead_length` values, `ahead_stride` apart.
   const T* ahead = nullptr;
   Index ahead_rows = 0;
-  Index ahead_length = 1;
+  Index ahead_length = 1;  // 1 or more
   Index ahead_stride = 0;
   ProductCopy<T> copy = {};  // what has come is packed
 };

@@ -89,7 +89,7 @@ template <class T>
 struct TileErrands {
   const T* ahead;
   const T* ahead_end;           // of the row of memory
-  Index ahead_rows, ahead_step;  // after the last row the same line is brought in again and again
+  Index ahead_rows, ahead_step;  // behind the last row the same line is brought in again and again
   const T* from;
   T* to;
   Index copied_rows;
