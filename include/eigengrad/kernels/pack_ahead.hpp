@@ -37,7 +37,7 @@ class PackAhead {
       lookahead_.plan(rows * tiles, steps);
       return;
     }
-    constexpr Index most = 512 / static_cast<Index>(sizeof(T));  // values of one row of memory
+    constexpr Index most = 512 / static_cast<Index>(sizeof(T));  // values that are next to each other
     whole_ = (last_ - first_) / operand_->width;
     group_ = std::min({tiles, whole_, std::max<Index>(1, most / operand_->width)});
     packable_ = packable_steps();
@@ -73,9 +73,8 @@ class PackAhead {
     if (!is_needed()) return;
     if (!in_parts()) return operand_->pack(*kernels_, first_, last_, k_, block_, panels_);
     for (Index i = 0, first = first_; first < last_; ++i, first += operand_->width) {
-      const bool is_done = i < std::min(panel_, whole_), is_begun = i < std::min(panel_ + group_, whole_);
-      const Index done = is_done ? packable_ : is_begun ? begin(ready_ + (i < panel_ + packed_)) : 0;
       const Index end = std::min(first + operand_->width, last_), width = operand_->panel_width(first);
+      const Index done = packed_steps(i);
       if (done < block_)
         operand_->pack(*kernels_, first, end, k_ + done, block_ - done,
                        panels_ + (first - first_) * block_ + done * width);
@@ -101,6 +100,12 @@ class PackAhead {
   }
   /// The step of k with which a chunk begins.
   Index begin(Index chunk) const { return packable_ * std::max<Index>(0, chunk) / chunks_; }
+
+  /// Steps of k of panel i that tiles have packed.
+  Index packed_steps(Index i) const {
+    if (i >= std::min(panel_ + group_, whole_)) return 0;
+    return i < panel_ ? packable_ : begin(ready_ + (i < panel_ + packed_ ? 1 : 0));
+  }
 
   /// The row of tiles packs the chunk that has come of so many panels.
   void pack(ProductTile<T>& tile, Index panel, Index panels) const {

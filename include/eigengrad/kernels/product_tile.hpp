@@ -28,7 +28,7 @@ struct ProductCopy {
 /// register tiles of C side by side, with A(k, i) = a[run.a + k a_step + i a_row_step] and, w being
 /// ProductKernels::columns, B(k, j) = b[(j / w) b_next + run.b b_unit + k b_step + j % w]. Whole register
 /// tiles are read: A up to the next multiple of row_step, B up to the next multiple of column_step, whatever
-/// is there. The first tile of a row costs as much time as eight steps of k, each other one half of that.
+/// is there. Tiles of a row are one call, since nothing overlaps writing these fields and reading them back.
 template <class T>
 struct ProductTile {
   const T* a;

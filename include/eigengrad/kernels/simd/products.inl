@@ -88,7 +88,7 @@ template <int height, int vectors, class A, class T>
 template <class T>
 struct TileErrands {
   const T* ahead;
-  const T* ahead_end;           // of the row of memory
+  const T* ahead_end;            // of the row of memory
   Index ahead_rows, ahead_step;  // behind the last row the same line is brought in again and again
   const T* from;
   T* to;
@@ -212,8 +212,8 @@ template <class Rows, int height, int vectors, class T>
 // The pragmas keep the accumulators in registers: GCC puts an array that any loop over it indexes into
 // memory.
 template <int height, int vectors, class T>
-[[gnu::always_inline]] inline void compute_tile(const ProductTile<T>& tile, const T* b, const TileResult<T>& to,
-                                    TileErrands<T>& errands) {
+[[gnu::always_inline]] inline void compute_tile(const ProductTile<T>& tile, const T* b,
+                                                const TileResult<T>& to, TileErrands<T>& errands) {
   Vector<T> sum[height][vectors];
 #pragma GCC unroll 16
   for (int i = 0; i < height; ++i)
@@ -355,10 +355,11 @@ template <class T>
   return k;
 }
 
-// pack_rows for whole vectors of k where rows are whole vectors, too, and none is missing; returns where the rest
-// begins.
+// pack_rows for whole vectors of k where rows are whole vectors, too, and none is missing; returns where the
+// rest begins.
 template <class T>
-[[gnu::always_inline]] inline Index pack_whole_rows(const T* const* rows, Index width, Index count, T* panel) {
+[[gnu::always_inline]] inline Index pack_whole_rows(const T* const* rows, Index width, Index count,
+                                                    T* panel) {
   constexpr int n = lanes<T>;
   if (width % n != 0) return 0;
   for (Index i = 0; i < width; ++i)
