@@ -10,6 +10,7 @@
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
 #include "eigengrad/kernels/pack_ahead.hpp"
+#include "eigengrad/kernels/partial_sums.hpp"
 #include "eigengrad/kernels/product_operand.hpp"
 #include "eigengrad/kernels/product_plan.hpp"
 
@@ -60,7 +61,7 @@ class BlockedProduct {
         compute_block(workers[static_cast<std::size_t>(thread)], {task, block}, sums + part * size,
                       plan_.parts > 1 ? nullptr : bias);
     });
-    if (plan_.parts > 1) add_parts(sums, size, bias, c);
+    if (plan_.parts > 1) add_parts<T>(sums, plan_.parts, a_.extent, b_.extent, bias, c);
   }
 
  private:
@@ -269,18 +270,6 @@ class BlockedProduct {
       }
     if (past_caches) std::atomic_thread_fence(std::memory_order_seq_cst);
     if (next != nullptr) next->finish();
-  }
-
-  void add_parts(const T* sums, Index size, const T* bias, T* c) const {
-    const Index columns = b_.extent;
-    parallel_blocks(a_.extent, divide_up(4096, columns), static_cast<double>(size * plan_.parts),
-                    [&](Index first, Index last) {
-                      for (Index i = first * columns; i < last * columns; ++i) {
-                        T sum = bias == nullptr ? T(0) : bias[i % columns];
-                        for (Index part = 0; part < plan_.parts; ++part) sum += sums[part * size + i];
-                        c[i] = sum;
-                      }
-                    });
   }
 
   const ProductKernels<T>& kernels_;

@@ -6,21 +6,6 @@
 
 namespace eigengrad::kernels::detail {
 
-/// dw = the sum of `parts` arrays of `size` values, added one after the other.
-template <class T>
-void add_parts(const T* sums, Index parts, Index size, T* dw) {
-  parallel_blocks(size, 4096, static_cast<double>(size * parts), [&](Index first, Index last) {
-    LinearCombination<T> sum{.columns = last - first, .to = dw + first};
-    for (Index part = 0; part < parts; ++part) {
-      sum.add(sums + part * size + first, 1);
-      if (sum.count < 9 && part + 1 < parts) continue;
-      product_kernels<T>().combine(sum);
-      sum.count = 0;
-      sum.add(dw + first, 1);
-    }
-  });
-}
-
 /// dw[a, b, c, o] = sum over n, p and q of x[n, p stride + a - padding, q stride + b - padding, c]
 /// dy[n, p, q, o]. Both operands have k = (n, p, q) as their slow axis, so that tiles read them where they
 /// are. One run of k is a line (n, p): the q whose pixels are inside of the image; or, of small images, a
@@ -74,7 +59,7 @@ class WeightGradient {
       compute(kernel_row, row, std::min(row + 16 * kernels_.rows, rows_), all_runs_ * part / parts_,
               all_runs_ * (part + 1) / parts_, runs.data() + thread * block_runs_, sums + part * size);
     });
-    if (parts_ > 1) add_parts(sums, parts_, size, dw);
+    if (parts_ > 1) add_parts<T>(sums, parts_, size / g_.out, g_.out, nullptr, dw);
   }
 
  private:

@@ -92,7 +92,7 @@ class PairedWeightGradient {
         add_block(worker, block, block > begin, block + 1 < end ? block + 1 : block);
       separate_taps(worker, parts_ > 1 ? partial.mutable_data() + part * size : dw);
     });
-    if (parts_ > 1) add_parts(partial.data(), parts_, size, dw);
+    if (parts_ > 1) add_parts<T>(partial.data(), parts_, size / g_.out, g_.out, nullptr, dw);
   }
 
  private:
