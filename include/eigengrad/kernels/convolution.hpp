@@ -1,16 +1,17 @@
 /// 2-d convolution and its two gradients, channels last, as matrix products over taps: no unfolded copy of
 /// the images is made, and every output is written once.
 ///
-/// Where that pays, pairs of outputs share products (ConvolutionAxis). Rounding errors are no larger, but
-/// relative to the largest products of an output's pixels and taps, not to each. Values that are not finite
-/// spread further: an infinite pixel can make its outputs NaN, an infinite weight also outputs that it is no
+/// Where that pays, two or three neighbouring outputs share products (ConvolutionAxis). Rounding errors are
+/// no larger, but relative to the largest products of the pixels and taps of outputs that are taken together,
+/// not to each output's. Values that are not finite spread further: an infinite pixel can make its outputs
+/// NaN, and a NaN also those that are taken together with them; an infinite weight also outputs that it is no
 /// part of, and a NaN in x or dy also gradients of other taps of its channels.
 #pragma once
 
 #include "eigengrad/kernels/convolution_few_channels.hpp"
 #include "eigengrad/kernels/convolution_gather.hpp"
 #include "eigengrad/kernels/convolution_weight_gradient.hpp"
-#include "eigengrad/kernels/convolution_weight_gradient_pairs.hpp"
+#include "eigengrad/kernels/convolution_weight_gradient_shared.hpp"
 #include "eigengrad/kernels/elementwise.hpp"
 
 namespace eigengrad::kernels {
@@ -34,7 +35,7 @@ BasicTensor<T> conv2d(const BasicTensor<T>& x, const BasicTensor<T>& w, Conv2dOp
     return slope == 1 ? y : unary(op::LeakyRelu{slope}, y);
   }
   BasicTensor<T> y = BasicTensor<T>::uninitialized(g.output_shape());
-  detail::Gather<T>(g, false, g.pays_pairs(g.out_height * g.out_width))
+  detail::Gather<T>(g, false, g.pays_sharing(g.out_height * g.out_width))
       .run(x.data(), w.data(), bias == nullptr ? nullptr : bias->data(), static_cast<T>(slope), y);
   return y;
 }
@@ -61,7 +62,7 @@ BasicTensor<T> conv2d_input_gradient(const BasicTensor<T>& dy, const BasicTensor
   if (detail::FewChannels<T>::suits(g))
     detail::FewChannels<T>(g).run(dy.data(), w.data(), offset, dx.mutable_data());
   else
-    detail::Gather<T>(g, true, g.pays_pairs(g.height * g.width)).run(dy.data(), w.data(), offset, T(1), dx);
+    detail::Gather<T>(g, true, g.pays_sharing(g.height * g.width)).run(dy.data(), w.data(), offset, T(1), dx);
   return dx;
 }
 
@@ -83,8 +84,8 @@ BasicTensor<T> conv2d_weight_gradient(const BasicTensor<T>& x, const BasicTensor
   if (x.size() == 0) return BasicTensor<T>::zeros(weight_shape);
   BasicTensor<T> dw = BasicTensor<T>::uninitialized(weight_shape);
   if (dw.size() == 0) return dw;
-  if (detail::PairedWeightGradient<T>::pays(g))
-    detail::PairedWeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
+  if (detail::SharedWeightGradient<T>::pays(g))
+    detail::SharedWeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
   else
     detail::WeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
   return dw;

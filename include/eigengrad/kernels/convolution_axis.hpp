@@ -10,76 +10,81 @@
 
 #include "eigengrad/core/tensor.hpp"
 #include "eigengrad/kernels/combination.hpp"
+#include "eigengrad/kernels/convolution_taps.hpp"
 
 namespace eigengrad::kernels::detail {
 
 /// Sources, kernel coordinates and outputs of one axis of a convolution, or of its input gradient, where the
 /// kernel is numbered backwards, so that neighbours are neighbours in both.
 ///
-/// Output i of a convolution is the sum over taps k of x[i stride + k - padding] w[k]. Without pairs that is
-/// what is computed: one product for each output, of each of its taps. With pairs two outputs
+/// Output i of a convolution is the sum over taps k of x[i stride + k - padding] w[k]. Unless outputs share
+/// products that is what is computed: one product for each output, of each of its taps. Where they do, two
+/// outputs
 ///
 ///     y0 = x0 w0 + x1 w1,   y1 = x1 w0 + x2 w1
 ///
-/// share a product: y0 = (x0 - x1) w0 + x1 (w0 + w1), y1 = x1 (w0 + w1) + (x2 - x1) w1, three multiplications
-/// instead of four; with three taps four instead of six:
+/// take three multiplications instead of four, y0 = (x0 - x1) w0 + x1 (w0 + w1), y1 = x1 (w0 + w1) +
+/// (x2 - x1) w1; and three outputs of two taps, or two outputs of three taps, four instead of six:
 ///
 ///     a = (x0 - x2) w0,  b = (x1 + x2) (w0 + w1 + w2) / 2,  d = (x2 - x1) (w0 - w1 + w2) / 2,
-///     c = (x3 - x1) w2,  y0 = a + b + d,  y1 = b - d + c
+///     c = (x3 - x1) times the last tap,  y0 = a + b + d,  y1 = b - d (+ c if it is the last),  y2 = b + d +
+///     c
 ///
 /// Longer kernels are sums of such parts: a, b, c and d of all parts are added up before they make up
-/// outputs. An output is computed from no source but those that it depends on. Source: S. Winograd,
-/// "Arithmetic Complexity of Computations", SIAM 1980; A. Lavin and S. Gray, "Fast Algorithms for
-/// Convolutional Neural Networks", arXiv 1509.09308.
+/// outputs. Three outputs are taken together where all parts have two taps. In two outputs that are taken
+/// together no source is but those that they depend on; of three, x2 cancels in the first, and x1 in the
+/// last. Source: S. Winograd, "Arithmetic Complexity of Computations", SIAM 1980; A. Lavin and S. Gray, "Fast
+/// Algorithms for Convolutional Neural Networks", arXiv 1509.09308.
 class ConvolutionAxis {
  public:
-  struct Extents {
-    Index outputs, sources, kernel, stride, padding;
-  };
+  template <class V>
+  using Vector = ConvolutionTaps::Vector<V>;
   /// One term of a product, by the numbers of a combined source and a combined tap.
   struct Factors {
     Index source, tap;
   };
+  static constexpr Index most_outputs = ConvolutionTaps::most_outputs;
   /// A sum of products of factors; each output of its unit contains it so many times.
   struct Product {
     Index begin = 0, end = 0;
-    std::array<double, 2> times{};
+    std::array<double, most_outputs> times{};
   };
-  /// One output, or two that share products.
+  /// One output, or more that share products.
   struct Unit {
     Index begin = 0, end = 0;
-    std::array<Index, 2> outputs{};
+    std::array<Index, most_outputs> outputs{};
     Index count = 0;
   };
 
   struct Options {
     bool gradient = false;  // outputs and sources are those of the input gradient
     bool clip = true;       // sources outside of [0, sources) are left out
-    bool pairs = false;     // pairs of outputs share products, if they have a tap in common
+    bool share = false;     // neighbouring outputs share products, if they have a tap in common
   };
 
-  ConvolutionAxis(const Extents& extents, const Options& options)
-      : e_(extents),
-        gradient_(options.gradient),
+  ConvolutionAxis(const ConvolutionExtents& extents, const Options& options)
+      : axis_(extents, options.gradient),
+        e_(extents),
         clip_(options.clip),
-        pairs_(options.pairs && extents.kernel > extents.stride) {
-    const Index step = std::min(output_step(), std::max<Index>(1, e_.outputs));
+        shares_(options.share && extents.kernel > extents.stride) {
+    const Index step = std::min(axis_.output_step(), std::max<Index>(1, e_.outputs));
     Vector<Index> next(at(step));
     for (Index first = 0; first < step; ++first) next[at(first)] = first;
     for (Index left = e_.outputs; left > 0;)
       for (Index first = 0; first < step; ++first) {
         Index& output = next[at(first)];
         if (output >= e_.outputs) continue;
-        const bool is_odd = (e_.outputs - 1 - first) / step % 2 == 0;
+        const Index alike = (e_.outputs - 1 - output) / step + 1;  // that meet the same taps
+        const Index most = shares_ ? ConvolutionTaps::together(axis_.parts_of(output)) : 1;
         // An output left over is best one that meets padding.
-        const bool is_pair =
-            pairs_ && output + step < e_.outputs && !(output == first && is_odd && meets_padding(output));
-        if (is_pair)
-          add_pair(output, output + step);
+        const bool is_left_over = output == first && alike % most == 1 && axis_.meets_padding_before(output);
+        const Index count = is_left_over ? 1 : std::min(most, alike);
+        if (count > 1)
+          add_unit(output, step, count);
         else
           add_single(output);
-        output += is_pair ? 2 * step : step;
-        left -= is_pair ? 2 : 1;
+        output += count * step;
+        left -= count;
       }
   }
 
@@ -109,16 +114,21 @@ class ConvolutionAxis {
     return s;
   }
 
-  /// Calls body(the products that make up an output, the output) for those of a stretch.
-  template <class Body>
-  void for_each_output(const Stretch& s, Body&& body) const {
+  /// The products that make up an output.
+  struct Sum {
+    Index output;
+    Combination products;
+  };
+  /// Those of the outputs of a stretch.
+  Vector<Sum> sums(const Stretch& s) const {
+    Vector<Sum> result;
     for (Index u = s.unit_begin; u < s.unit_end; ++u)
       for (Index i = 0; i < units_[at(u)].count; ++i) {
-        Combination terms;
+        Sum& sum = result.emplace_back(Sum{units_[at(u)].outputs[at(i)], {}});
         for (Index p = units_[at(u)].begin; p < units_[at(u)].end; ++p)
-          if (const double times = products_[at(p)].times[at(i)]; times != 0) terms.add(p, times);
-        body(terms, units_[at(u)].outputs[at(i)]);
+          if (const double times = products_[at(p)].times[at(i)]; times != 0) sum.products.add(p, times);
       }
+    return result;
   }
 
   /// Calls body(the outputs that a product is part of, the product) for those of a stretch.
@@ -136,35 +146,25 @@ class ConvolutionAxis {
   Stretch whole() const { return stretch(0, unit_count()); }
 
   Index unit_count() const { return static_cast<Index>(units_.size()); }
-  /// Combined sources and taps, by their numbers; of an axis without pairs these are coordinates.
-  Index source_count() const { return pairs_ ? static_cast<Index>(sources_.size()) : e_.sources; }
-  Combination source(Index number) const { return pairs_ ? sources_[at(number)] : single(number); }
-  Index tap_count() const { return pairs_ ? static_cast<Index>(taps_.size()) : e_.kernel; }
-  Combination tap(Index number) const { return pairs_ ? taps_[at(number)] : single(number); }
+  /// Combined sources and taps, by their numbers; of an axis without shared products these are coordinates.
+  Index source_count() const { return shares_ ? static_cast<Index>(sources_.size()) : e_.sources; }
+  Combination source(Index number) const { return shares_ ? sources_[at(number)] : single(number); }
+  Index tap_count() const { return shares_ ? static_cast<Index>(taps_.size()) : e_.kernel; }
+  Combination tap(Index number) const { return shares_ ? taps_[at(number)] : single(number); }
   Index product_count() const { return static_cast<Index>(products_.size()); }
   Index factor_count() const { return static_cast<Index>(factors_.size()); }
   /// The combined taps that a tap is in; none if no output meets a source at it.
   Combination combined_with(Index tap) const {
-    bool is_met = false;
-    for (Index output = 0; output < e_.outputs && !is_met; ++output)
-      is_met = meets(output, tap) && is_inside(source_of(output, tap));
     Combination result;
-    for (Index number = 0; number < tap_count() && is_met; ++number) {
+    if (!axis_.is_met(tap)) return result;
+    for (Index number = 0; number < tap_count(); ++number) {
       const Combination terms = this->tap(number);
       for (Index i = 0; i < terms.count; ++i)
         if (terms.at[at(i)] == tap) result.add(number, terms.factor[at(i)]);
     }
     return result;
   }
-  /// Multiplications of a pair of outputs, over those without pairs.
-  static double share(Index kernel, Index stride) {
-    Index products = 0;
-    for (Index first = 0; first < std::min(stride, kernel); ++first)
-      for (Index left = (kernel - 1 - first) / stride + 1; left > 0; left -= part_length(left))
-        products += part_length(left) + 1;
-    return static_cast<double>(products) / static_cast<double>(2 * kernel);
-  }
-  bool has_pairs() const { return pairs_; }
+  bool shares_products() const { return shares_; }
   std::span<const Unit> units() const { return units_; }
   std::span<const Factors> factors(Index product) const {
     const Product& p = products_[at(product)];
@@ -172,49 +172,24 @@ class ConvolutionAxis {
   }
 
  private:
-  template <class V>
-  using Vector = std::vector<V, PoolAllocator<V>>;
-  /// Taps `stride` apart, which meet sources next to each other, or as far from each other as outputs' are.
-  struct Part {
-    Index source, tap, count;
-  };
+  using Part = ConvolutionTaps::Part;
 
   static std::size_t at(Index i) { return static_cast<std::size_t>(i); }
-  /// How far sources and outputs move where the other does by one; outputs that far apart meet the same taps.
-  Index source_step() const { return gradient_ ? 1 : e_.stride; }
-  Index output_step() const { return gradient_ ? e_.stride : 1; }
-
-  /// The source that an output meets at a tap, if it meets any.
-  bool meets(Index output, Index tap) const {
-    return !gradient_ || (output + e_.padding - (e_.kernel - 1 - tap)) % e_.stride == 0;
-  }
-  Index source_of(Index output, Index tap) const {
-    return gradient_ ? (output + e_.padding - (e_.kernel - 1 - tap)) / e_.stride
-                     : output * e_.stride + tap - e_.padding;
-  }
-  bool is_inside(Index source) const { return source >= 0 && source < e_.sources; }
-  bool meets_padding(Index output) const {
-    for (Index tap = 0; tap < e_.kernel; ++tap)
-      if (meets(output, tap) && source_of(output, tap) < 0) return true;
-    return false;
-  }
-
-  void begin_unit(std::array<Index, 2> outputs, Index count) {
+  void begin_unit(Index output, Index step, Index count) {
     const auto begin = static_cast<Index>(products_.size());
-    units_.push_back({begin, begin, outputs, count});
+    units_.push_back({.begin = begin, .end = begin, .count = count});
+    for (Index i = 0; i < count; ++i) units_.back().outputs[at(i)] = output + i * step;
   }
-  void begin_product(std::array<double, 2> times) {
+  void begin_product(std::array<double, most_outputs> times) {
     const auto begin = static_cast<Index>(factors_.size());
     products_.push_back({begin, begin, times});
     ++units_.back().end;
   }
   /// Adds a factor, if anything is left of its sources.
-  void add(std::initializer_list<std::pair<Index, double>> sources,
-           std::initializer_list<std::pair<Index, double>> taps) {
-    Combination source, tap;
+  void add(std::initializer_list<std::pair<Index, double>> sources, const Combination& tap) {
+    Combination source;
     for (const auto& [coordinate, times] : sources)
-      if (!clip_ || is_inside(coordinate)) source.add(coordinate, times);
-    for (const auto& [coordinate, times] : taps) tap.add(coordinate, times);
+      if (!clip_ || axis_.is_inside(coordinate)) source.add(coordinate, times);
     if (source.count == 0) return;
     factors_.push_back(
         {number_of(source, sources_, 32), number_of(tap, taps_, static_cast<Index>(taps_.size()))});
@@ -230,66 +205,68 @@ class ConvolutionAxis {
   }
 
   void add_single(Index output) {
-    begin_unit({output, output}, 1);
-    begin_product({1, 0});
-    for (Index tap = 0; tap < e_.kernel; ++tap)
-      if (const Index source = source_of(output, tap); meets(output, tap) && (!clip_ || is_inside(source))) {
-        if (pairs_) {
-          add({{source, 1}}, {{tap, 1}});
-        } else {
-          factors_.push_back({source, tap});
-          ++products_.back().end;
-        }
-      }
-  }
-
-  void add_pair(Index first, Index second) {
-    const Vector<Part> parts = parts_of(first);
-    Index longest = 0;
-    for (const Part& part : parts) longest = std::max(longest, part.count);
-    const Index step = source_step(), stride = e_.stride;
-    begin_unit({first, second}, 2);
-    begin_product({1, 0});
-    for (const auto& [x, w, count] : parts)
-      if (count == 1)
-        add({{x, 1}}, {{w, 1}});
-      else
-        add({{x, 1}, {x + (count - 1) * step, -1}}, {{w, 1}});
-    if (longest > 1) begin_product({1, 1});
-    for (const auto& [x, w, count] : parts)
-      if (count == 2)
-        add({{x + step, 1}}, {{w, 1}, {w + stride, 1}});
-      else if (count == 3)
-        add({{x + step, 1}, {x + 2 * step, 1}}, {{w, .5}, {w + stride, .5}, {w + 2 * stride, .5}});
-    if (longest > 2) begin_product({1, -1});
-    for (const auto& [x, w, count] : parts)
-      if (count == 3)
-        add({{x + 2 * step, 1}, {x + step, -1}}, {{w, .5}, {w + stride, -.5}, {w + 2 * stride, .5}});
-    begin_product({0, 1});
-    for (const auto& [x, w, count] : parts)
-      if (count == 1)
-        add({{x + step, 1}}, {{w, 1}});
-      else
-        add({{x + count * step, 1}, {x + step, -1}}, {{w + (count - 1) * stride, 1}});
-  }
-
-  /// Taps of the next part where so many are left.
-  static Index part_length(Index left) { return left == 4 ? 2 : std::min<Index>(left, 3); }
-  /// The taps that an output meets, as parts of three, two or one.
-  Vector<Part> parts_of(Index output) const {
-    Vector<Part> parts;
-    for (Index first = 0; first < std::min(e_.stride, e_.kernel); ++first) {
-      if (!meets(output, first)) continue;
-      for (Index tap = first, count; tap < e_.kernel; tap += count * e_.stride) {
-        count = part_length((e_.kernel - 1 - tap) / e_.stride + 1);
-        parts.push_back({source_of(output, tap), tap, count});
+    begin_unit(output, 0, 1);
+    begin_product({1, 0, 0});
+    for (Index tap = 0; tap < e_.kernel; ++tap) {
+      const Index source = axis_.source_of(output, tap);
+      if (!axis_.meets(output, tap) || (clip_ && !axis_.is_inside(source))) continue;
+      if (shares_) {
+        add({{source, 1}}, single(tap));
+      } else {
+        factors_.push_back({source, tap});
+        ++products_.back().end;
       }
     }
-    return parts;
   }
 
-  Extents e_;
-  bool gradient_, clip_, pairs_;
+  /// Neighbouring outputs that share products.
+  void add_unit(Index output, Index output_step, Index outputs) {
+    const auto parts = axis_.parts_of(output);
+    const Index step = axis_.source_step();
+    const bool has_third = outputs == 3;
+    Index products = 0;
+    for (const Part& part : parts) products = std::max(products, part.products(outputs));
+    begin_unit(output, output_step, outputs);
+    begin_product({1, 0, 0});
+    for (const Part& part : parts) {
+      const Index x = part.source, last = x + (part.products(outputs) - 2) * step;
+      if (last == x)
+        add({{x, 1}}, single(part.tap));
+      else
+        add({{x, 1}, {last, -1}}, single(part.tap));
+    }
+    // Of three products twice half of the taps' sum, which is among those of four.
+    const double times = products == 3 ? 2 : 1;
+    if (products >= 3) begin_product({times, times, has_third ? times : 0});
+    for (const Part& part : parts) {
+      const Index x = part.source + step;
+      if (part.products(outputs) == 3) add({{x, 1}}, taps_of(part, 1 / times, 1));
+      if (part.products(outputs) == 4) add({{x, 1}, {x + step, 1}}, taps_of(part, .5, 1));
+    }
+    if (products == 4) begin_product({1, -1, has_third ? 1. : 0.});
+    for (const Part& part : parts)
+      if (const Index x = part.source + step; part.products(outputs) == 4)
+        add({{x + step, 1}, {x, -1}}, taps_of(part, .5, -1));
+    begin_product({0, has_third ? 0. : 1., has_third ? 1. : 0.});
+    for (const Part& part : parts) {
+      const Index x = part.source + step, last = x + (part.products(outputs) - 2) * step;
+      const Combination tap = single(part.tap + (part.count - 1) * e_.stride);
+      if (last == x)
+        add({{x, 1}}, tap);
+      else
+        add({{last, 1}, {x, -1}}, tap);
+    }
+  }
+  /// factor (w0 + ratio w1 + ratio^2 w2) of a part's taps.
+  Combination taps_of(const Part& part, double factor, double ratio) const {
+    Combination taps;
+    for (Index i = 0; i < part.count; ++i, factor *= ratio) taps.add(part.tap + i * e_.stride, factor);
+    return taps;
+  }
+
+  ConvolutionTaps axis_;
+  ConvolutionExtents e_;
+  bool clip_, shares_;
   Vector<Combination> sources_, taps_;
   Vector<Factors> factors_;
   Vector<Product> products_;

@@ -31,8 +31,8 @@ class FewChannels {
   }
 
  private:
-  /// Products of an axis without pairs are its outputs. A pixel of dy adds the values of a kernel row, side
-  /// by side, to a stretch of a row of dx.
+  /// Products of an axis that shares none are its outputs. A pixel of dy adds the values of a kernel row,
+  /// side by side, to a stretch of a row of dx.
   void add_row(const T* sent, Index image, Index row, const T* bias, T* dx) const {
     const Index kernel_row = g_.kernel_width * g_.in, pixel = g_.kernel_height * kernel_row;
     for (Index column = 0; column < g_.width; ++column)

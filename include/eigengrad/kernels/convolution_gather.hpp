@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "eigengrad/kernels/convolution_geometry.hpp"
 #include "eigengrad/kernels/convolution_lines.hpp"
+#include "eigengrad/kernels/convolution_shared_products.hpp"
 #include "eigengrad/kernels/convolution_strip.hpp"
 #include "eigengrad/kernels/products.hpp"
 
@@ -24,8 +26,8 @@ namespace eigengrad::kernels::detail {
 template <class T>
 class Gather {
  public:
-  /// With `pairs` outputs share products.
-  Gather(const ConvolutionGeometry& g, bool gradient, bool pairs)
+  /// With `share` outputs share products.
+  Gather(const ConvolutionGeometry& g, bool gradient, bool share)
       : kernels_(product_kernels<T>()),
         gradient_(gradient),
         source_height_(gradient ? g.out_height : g.height),
@@ -40,9 +42,9 @@ class Gather {
         lanes_(choose_lanes(kernels_, g.n, height_, g.stride, gradient, lanes_are_columns_)),
         band_height_(height_ / lanes_.bands),
         rows_({band_height_, source_height_, g.kernel_height, g.stride, g.padding},
-              {.gradient = gradient, .clip = lanes_.bands == 1, .pairs = pairs}),
+              {.gradient = gradient, .clip = lanes_.bands == 1, .share = share}),
         columns_({width_, source_width_, g.kernel_width, g.stride, g.padding},
-                 {.gradient = gradient, .pairs = pairs}),
+                 {.gradient = gradient, .share = share}),
         tap_columns_(columns_.tap_count()),
         taps_(rows_.tap_count() * tap_columns_) {
     if (band_height_ > 0 && width_ > 0) cut();
@@ -97,7 +99,7 @@ class Gather {
     Vector<Index> rows;  // where the lines of a product are
   };
 
-  bool is_direct() const { return !rows_.has_pairs() && !columns_.has_pairs(); }
+  bool is_direct() const { return !rows_.shares_products() && !columns_.shares_products(); }
 
   /// Cuts columns into strips, such that what a unit of rows reads of one stays in the second-level cache.
   void cut() {
@@ -106,7 +108,7 @@ class Gather {
       const Stretch rows = rows_.stretch(unit, unit + 1);
       unit_rows_.push_back(rows);
       sizes_.lines = std::max(sizes_.lines, rows.source_end - rows.source_begin);
-      if (rows_.has_pairs())
+      if (rows_.shares_products())
         sizes_.combined = std::max(sizes_.combined, rows.combined_end - rows.combined_begin);
       most_rows = std::max(most_rows, rows.product_end - rows.product_begin);
       most_factors_ = std::max(most_factors_, rows.factors);
@@ -120,7 +122,7 @@ class Gather {
           strips_.emplace_back(columns_, units * i / count, units * (i + 1) / count, depth_);
       const Stretch& columns = strip.stretch();
       sizes_.packed = std::max(sizes_.packed, columns.combined_count() * column_size);
-      if (columns_.has_pairs())
+      if (columns_.shares_products())
         sizes_.staging = std::max(sizes_.staging, (columns.source_end - columns.source_begin) * column_size);
       most_products_ = std::max(most_products_, most_rows * strip.product_count());
       most_runs_ = std::max(most_runs_, most_factors_ * strip.run_count());
@@ -200,21 +202,29 @@ class Gather {
     const Stretch& rows = unit_rows_[static_cast<std::size_t>(task % rows_.unit_count())];
     const Index lane_stride = band_height_ * width_ * features_, group = worker.lines.group(),
                 products = (rows.product_end - rows.product_begin) * strip.product_count();
+    const Index steps = rows.factors * strip.stretch().factors * depth_ / products;
     ProductLookahead<T> next = after(worker.lines, task);
-    next.plan(products * divide_up(features_, panel_columns()),
-              rows.factors * strip.stretch().factors * depth_ / products);
+    next.plan(products * divide_up(features_, panel_columns()), steps);
     ProductTile<T> tile{};
     tile.a = worker.lines.memory();
     tile.a_step = lanes_.width(group);
     tile.rows = lanes_.used(group);
     tile.c_column_step = 1;
     T* const out = out_ + group * lanes_.size * lane_stride;
+    const auto sums = is_direct() ? Vector<ConvolutionAxis::Sum>() : rows_.sums(rows);
+    // The sums find their outputs in the cache.
+    Vector<ProductLookahead<T>> outputs;
+    for (Index tiles = products; const auto& row : sums) {
+      const Index first = strip.sums().front().output, columns = strip.sums().back().output + 1 - first;
+      outputs.push_back({out + pixel(row.output, first), tile.rows, columns * features_, lane_stride});
+      tiles = outputs.back().plan(tiles, steps);
+    }
     for (Index first = 0; first < features_; first += panel_columns()) {
       tile.b = weights_ + first * taps_ * depth_;
       tile.b_step = tile.b_unit = panel_width(first);
       tile.columns = std::min(tile.b_step, features_ - first);
       const T* const bias = bias_ == nullptr ? nullptr : bias_ + first;
-      const Results results{worker.results, tile.rows, tile.b_step, rows.product_begin, strip.stretch()};
+      const SharedProducts<T> results{worker.results, tile.rows, tile.b_step, rows.product_begin, strip};
       tile.c_row_step = is_direct() ? lane_stride : tile.b_step;
       if (is_direct()) tile.bias = bias, tile.slope = slope_;
       ProductTile<T> oriented = lanes_are_columns_ ? transposed(tile) : tile;
@@ -230,41 +240,16 @@ class Gather {
                                                columns_.units()[static_cast<std::size_t>(q)].outputs[0])
                                    : results.at(p, q);
           oriented.ahead_rows = 0;
+          for (ProductLookahead<T>& row : outputs) row.share(oriented);
           next.share(oriented);
           kernels_.tile(oriented);
         }
-      if (!is_direct()) add_products(results, tile.columns, rows, bias, out + first);
+      LinearCombination<T> output{
+          .columns = tile.columns, .to = out + first, .to_step = lane_stride, .bias = bias, .slope = slope_};
+      if (!is_direct()) results.add_up(sums, output, width_ * features_, features_);
     }
   }
   Index pixel(Index row, Index column) const { return (row * width_ + column) * features_; }
-
-  /// Products that outputs share, each of `lanes` rows by `width` channels.
-  struct Results {
-    T* data;
-    Index lanes, width, first_row;
-    const Stretch& columns;
-    T* at(Index p, Index q) const {
-      const Index row = (p - first_row) * (columns.product_end - columns.product_begin);
-      return data + (row + q - columns.product_begin) * lanes * width;
-    }
-  };
-  /// The outputs that they make up, of so many channels.
-  void add_products(const Results& results, Index channels, const Stretch& rows, const T* bias,
-                    T* out) const {
-    rows_.for_each_output(rows, [&](const Combination& y, Index row) {
-      columns_.for_each_output(results.columns, [&](const Combination& x, Index column) {
-        LinearCombination<T> sum{.rows = results.lanes,
-                                 .columns = channels,
-                                 .from_step = results.width,
-                                 .to = out + pixel(row, column),
-                                 .to_step = band_height_ * width_ * features_,
-                                 .bias = bias,
-                                 .slope = slope_};
-        add_terms(sum, y, x, [&](Index p, Index q) { return results.at(p, q); });
-        kernels_.combine(sum);
-      });
-    });
-  }
 
   static ProductTile<T> transposed(ProductTile<T> tile) {
     std::swap(tile.a, tile.b);

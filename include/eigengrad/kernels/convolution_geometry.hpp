@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "eigengrad/core/tensor.hpp"
-#include "eigengrad/kernels/convolution_axis.hpp"
+#include "eigengrad/kernels/convolution_taps.hpp"
 
 namespace eigengrad {
 
@@ -46,16 +46,16 @@ struct ConvolutionGeometry {
   /// Every pixel by itself: the convolution is a product of [pixels, Cin] and [Cin, Cout].
   bool is_product() const { return kernel_height == 1 && kernel_width == 1 && stride == 1 && padding == 0; }
 
-  /// The part of all multiplications that pairs of outputs save.
-  double saved_by_pairs() const {
-    return 1 - ConvolutionAxis::share(kernel_height, stride) * ConvolutionAxis::share(kernel_width, stride);
+  /// The part of all multiplications that outputs save by sharing products.
+  double saved_by_sharing() const {
+    return 1 - ConvolutionTaps::share(kernel_height, stride) * ConvolutionTaps::share(kernel_width, stride);
   }
-  /// Whether pairs of outputs pay: where channels are enough for what is added besides, and combined taps are
-  /// used often enough; and kernels not so large that parts of them should share combinations, too. `pixels`
-  /// of an image are computed.
-  bool pays_pairs(Index pixels) const {
+  /// Whether sharing products pays: where channels are enough for what is added besides, and combined taps
+  /// are used often enough; and kernels not so large that parts of them should share combinations, too.
+  /// `pixels` of an image are computed.
+  bool pays_sharing(Index pixels) const {
     return std::max(kernel_height, kernel_width) <= 8 && std::min(in, out) >= 32 &&
-           saved_by_pairs() * static_cast<double>(in * out) >= 1000 && n * pixels >= 512;
+           saved_by_sharing() * static_cast<double>(in * out) >= 1000 && n * pixels >= 512;
   }
 
   Shape output_shape() const { return {n, out_height, out_width, out}; }

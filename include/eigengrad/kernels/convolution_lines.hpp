@@ -127,11 +127,11 @@ class PackedLines {
                       ((lane / lanes.bands * source_.height + row) * source_.width + strip_->source_begin) *
                           source_.depth;
     }
-    const bool pairs = source_.columns.has_pairs();
+    const bool combines = source_.columns.shares_products();
     T* const staging = memory_ + (sizes_.lines + sizes_.combined) * sizes_.packed;
     source_.kernels.pack_rows(pointers, lanes.width(group_), columns * source_.depth,
-                              pairs ? staging : packed);
-    for (Index c = strip_->combined_begin; pairs && c < strip_->combined_end; ++c)
+                              combines ? staging : packed);
+    for (Index c = strip_->combined_begin; combines && c < strip_->combined_end; ++c)
       combine(
           source_.columns.source(c), [&](Index x) { return staging + (x - strip_->source_begin) * pixel(); },
           pixel(), packed + (c - strip_->combined_begin) * pixel());

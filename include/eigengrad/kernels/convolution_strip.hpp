@@ -15,10 +15,10 @@ class ColumnStrip {
  public:
   /// For units [begin, end) of an axis and `depth` channels.
   ColumnStrip(const ConvolutionAxis& axis, Index begin, Index end, Index depth)
-      : stretch_(axis.stretch(begin, end)) {
+      : stretch_(axis.stretch(begin, end)), sums_(axis.sums(stretch_)) {
     const auto first_tap = [&](Index p) { return axis.factors(p).empty() ? 0 : axis.factors(p)[0].tap; };
     // Those with the same taps one after the other: they find them in the cache.
-    const Index taps = axis.has_pairs() ? std::max<Index>(1, axis.tap_count()) : 1;
+    const Index taps = axis.shares_products() ? std::max<Index>(1, axis.tap_count()) : 1;
     for (Index tap = 0; tap < taps; ++tap)
       for (Index p = stretch_.product_begin; p < stretch_.product_end; ++p)
         if (taps == 1 || first_tap(p) == tap) products_.push_back(p);
@@ -28,6 +28,7 @@ class ColumnStrip {
         add({(factor.source - stretch_.combined_begin) * depth, factor.tap * depth, depth});
     }
     run_begins_.push_back(static_cast<Index>(runs_.size()));
+    std::ranges::sort(sums_, {}, &ConvolutionAxis::Sum::output);
   }
 
   const ConvolutionAxis::Stretch& stretch() const { return stretch_; }
@@ -38,11 +39,13 @@ class ColumnStrip {
     const auto begin = run_begins_.begin() + i;
     return {runs_.data() + begin[0], runs_.data() + begin[1]};
   }
+  /// What makes up the strip's outputs, in order of the outputs.
+  std::span<const ConvolutionAxis::Sum> sums() const { return sums_; }
   Index run_count() const { return static_cast<Index>(runs_.size()); }
 
  private:
   template <class V>
-  using Vector = std::vector<V, PoolAllocator<V>>;
+  using Vector = ConvolutionAxis::Vector<V>;
 
   /// Factors that are neighbours in sources and taps make one run.
   void add(const ProductRun& run) {
@@ -56,6 +59,7 @@ class ColumnStrip {
   }
 
   ConvolutionAxis::Stretch stretch_;
+  Vector<ConvolutionAxis::Sum> sums_;
   Vector<Index> products_;
   Vector<ProductRun> runs_;
   Vector<Index> run_begins_;

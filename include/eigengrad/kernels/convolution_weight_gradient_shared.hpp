@@ -23,13 +23,13 @@ namespace eigengrad::kernels::detail {
 /// combined as [row][column][image][channel], only the rows of one combined tap at a time, and columns such
 /// that those of one combined tap follow each other: as the runs of k of a product they need no packing.
 template <class T>
-class PairedWeightGradient {
+class SharedWeightGradient {
  public:
-  explicit PairedWeightGradient(const ConvolutionGeometry& g)
+  explicit SharedWeightGradient(const ConvolutionGeometry& g)
       : g_(g),
         kernels_(product_kernels<T>()),
-        rows_({g.out_height, g.height, g.kernel_height, g.stride, g.padding}, {.pairs = true}),
-        columns_({g.out_width, g.width, g.kernel_width, g.stride, g.padding}, {.pairs = true}),
+        rows_({g.out_height, g.height, g.kernel_height, g.stride, g.padding}, {.share = true}),
+        columns_({g.out_width, g.width, g.kernel_width, g.stride, g.padding}, {.share = true}),
         tap_columns_(columns_.tap_count()),
         taps_(rows_.tap_count() * tap_columns_) {
     row_outputs_ = outputs_of(rows_);
@@ -55,9 +55,10 @@ class PairedWeightGradient {
     place_columns();
   }
 
-  /// Whether it pays: both operands are combined, so that pairs must save more than in the other directions.
+  /// Whether it pays: both operands are combined, so that sharing must save more than in the other
+  /// directions.
   static bool pays(const ConvolutionGeometry& g) {
-    return g.saved_by_pairs() >= 0.4 && g.pays_pairs(g.out_height * g.out_width);
+    return g.saved_by_sharing() >= 0.4 && g.pays_sharing(g.out_height * g.out_width);
   }
 
   void run(const T* x, const T* dy, T* dw) {
@@ -87,9 +88,12 @@ class PairedWeightGradient {
                     task % chunks * chunk_,
                     0};
       worker.channels = std::min(chunk_, g_.in - worker.first);
-      const Index part = task / chunks, begin = blocks_ * part / parts_, end = blocks_ * (part + 1) / parts_;
-      for (Index block = begin; block < end; ++block)
-        add_block(worker, block, block > begin, block + 1 < end ? block + 1 : block);
+      const Index part = task / chunks, begin = first_block(part), end = first_block(part + 1);
+      for (Index block = begin; block < end; ++block) {
+        Place next{block + 1, worker.first};
+        if (block + 1 == end) next = {first_block((task + 1) / chunks), (task + 1) % chunks * chunk_};
+        add_block(worker, block, block > begin, next);
+      }
       separate_taps(worker, parts_ > 1 ? partial.mutable_data() + part * size : dw);
     });
     if (parts_ > 1) add_parts<T>(partial.data(), parts_, size / g_.out, g_.out, nullptr, dw);
@@ -111,6 +115,13 @@ class PairedWeightGradient {
     Index tap, source, product, count;
   };
 
+  /// A block and the first of its input channels.
+  struct Place {
+    Index block, channel;
+  };
+
+  /// The first block of a part.
+  Index first_block(Index part) const { return blocks_ * part / parts_; }
   Index most_runs() const { return most_rows_ * static_cast<Index>(column_runs_.size()); }
 
   /// The outputs that each product of an axis is part of.
@@ -169,7 +180,7 @@ class PairedWeightGradient {
 
   /// Adds what a block contributes to the gradients of the combined taps, for one tap of the rows after the
   /// other.
-  void add_block(const Worker& worker, Index block, bool accumulate, Index next) const {
+  void add_block(const Worker& worker, Index block, bool accumulate, Place next) const {
     const Index first = block / row_blocks_ * images_, images = std::min(images_, g_.n - first);
     const Stretch& rows = row_stretches_[static_cast<std::size_t>(block % row_blocks_)];
     const Pixels<T> x{.data = x_ + first * g_.height * g_.width * g_.in + worker.first,
@@ -186,11 +197,12 @@ class PairedWeightGradient {
                        .images = images};
     std::fill_n(worker.rows, most_rows_, -1);
     ProductLookahead<T> next_x, next_dy;
-    if (next / row_blocks_ != block / row_blocks_) {
-      const Index from = next / row_blocks_ * images_, count = std::min(images_, g_.n - from);
+    const Index from = next.block / row_blocks_ * images_;
+    if (from < g_.n && (from != first || next.channel != worker.first)) {
+      const Index count = std::min(images_, g_.n - from), channels = std::min(chunk_, g_.in - next.channel);
       const Index x_pixels = g_.height * g_.width, dy_size = g_.out_height * g_.out_width * g_.out;
-      next_x = {x_ + from * x_pixels * g_.in + worker.first, count * x_pixels, worker.channels, g_.in};
-      next_dy = {dy_ + from * dy_size, count, dy_size, dy_size};
+      next_x = {x_ + from * x_pixels * g_.in + next.channel, count * x_pixels, channels, g_.in};
+      if (from != first) next_dy = {dy_ + from * dy_size, count, dy_size, dy_size};
     }
     const Index row_tiles = divide_up(g_.out, kernels_.columns);
     const Index tiles = taps_ * divide_up(worker.channels, kernels_.rows) * row_tiles;
