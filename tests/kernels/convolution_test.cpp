@@ -85,6 +85,13 @@ TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops where work i
   check_convolution<T>({7, 5, 4, 33}, {1, 1, 33, 1}, {}, generator);  // a product with a vector
   check_convolution<T>({3, 2, 2, 5}, {1, 1, 5, 4}, {.stride = 3, .padding = 3},
                        generator);  // pixels without a tap
+  // Few output channels: groups of 24 lanes, of 16 and of what is left; and few input channels.
+  check_convolution<T>({24, 5, 6, 5}, {3, 3, 5, 16}, {.stride = 1, .padding = 1}, generator);
+  check_convolution<T>({2, 16, 6, 30}, {3, 3, 30, 15}, {.stride = 1, .padding = 1}, generator);
+  check_convolution<T>({37, 5, 4, 8}, {3, 2, 8, 7}, {.stride = 2, .padding = 1}, generator);
+  check_convolution<T>({48, 6, 6, 9}, {4, 4, 9, 40}, {.stride = 2, .padding = 1}, generator);
+  // Panels in one row of tiles.
+  check_convolution<T>({13, 6, 6, 3}, {3, 3, 3, 64}, {.stride = 1, .padding = 1}, generator);
   // Several blocks of the weight gradient, of pixels and of lines.
   check_convolution<T>({200, 4, 4, 70}, {2, 2, 70, 70}, {.stride = 1, .padding = 0}, generator);
   check_convolution<T>({6, 24, 24, 40}, {3, 3, 40, 40}, {.stride = 1, .padding = 1}, generator);

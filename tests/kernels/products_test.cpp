@@ -94,7 +94,7 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops for every small shape", T, fl
   for (int trial = 0; trial < 600; ++trial)
     check_product<T>(extent(generator), extent(generator), extent(generator), trial & 1, trial & 2, trial & 4,
                      generator);
-  for (Index m = 1; m <= 26; ++m)
+  for (Index m = 1; m <= 60; ++m)
     for (Index n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33})
       check_product<T>(m, n, 5, m & 1, n & 2, m & 2, generator);
 }
@@ -122,7 +122,8 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops where tiles pack what comes n
                                 {128, 1000, 777},
                                 {513, 511, 509},
                                 {30, 8192, 9},
-                                {100, 320, 47}})
+                                {100, 320, 47},
+                                {2000, 15, 1100}})
     for (int form = 0; form < 4; ++form) check_product<T>(m, n, k, form & 1, form & 2, form == 0, generator);
 }
 
@@ -152,6 +153,10 @@ TEST_CASE_TEMPLATE("matmul reads nothing outside of its operands", T, float, dou
                                 {1001, 20, 700},
                                 {10, 10, 5000},
                                 {33, 7, 1500},
+                                {1001, 16, 700},
+                                {46, 8, 33},
+                                {44, 16, 64},
+                                {22, 8, 64},
                                 {48, 64, 1030},
                                 {130, 300, 70},
                                 {127, 1030, 600},

@@ -22,7 +22,8 @@ class BlockedProduct {
  public:
   BlockedProduct(ProductOperand<T> a, ProductOperand<T> b, Index k)
       : kernels_(product_kernels<T>()),
-        a_(a.with_panels(kernels_.rows, kernels_.row_step)),
+        a_(a.with_panels(a.rows_share_sets() ? kernels_.rows : most_rows(kernels_, b.extent),
+                         kernels_.row_step)),
         b_(b.with_panels(kernels_.columns, kernels_.column_step)),
         k_(k),
         a_shared_(a.extent <= b.extent),
@@ -119,7 +120,7 @@ class BlockedProduct {
   /// packed by tiles.
   bool reads_in_place(const ProductOperand<T>& operand, Index panels) const {
     constexpr auto size = static_cast<Index>(sizeof(T));
-    const bool same_sets = operand.stride * size % 4096 == 0, is_shared = &operand == &shared_;
+    const bool same_sets = operand.lies_in_few_sets(), is_shared = &operand == &shared_;
     const bool pays = is_shared && panels >= 16 && operand.extent * operand.depth * size <= Index{4} << 20;
     if (!readable(operand)) return false;
     if (!operand.k_major) return !same_sets || (operand.width <= first_level_ways() && !pays);
@@ -239,7 +240,7 @@ class BlockedProduct {
     const bool brings_a = !a_shared_ || a_.extent * count > own_shared_size;
     for (Index from = column_begin; from < column_end; from += chunk)
       for (Index i = a_shared_ ? 0 : first, rows; i < row_end; i += rows) {
-        rows = a.are_all_in_place() ? tile_height(kernels_, row_end - i) : a_.panel_used(i);
+        rows = a.are_all_in_place() ? tile_height(kernels_, a_.width, row_end - i) : a_.panel_used(i);
         ProductTile<T> tile{};
         tile.a = a.data(i, count);
         tile.a_step = a.k_step(i);

@@ -39,7 +39,7 @@ class Gather {
         kernel_height_(g.kernel_height),
         kernel_width_(g.kernel_width),
         lanes_are_columns_(features_ <= kernels_.row_step && features_ < kernels_.column_step),
-        lanes_(choose_lanes(kernels_, g.n, height_, g.stride, gradient, lanes_are_columns_)),
+        lanes_(choose_lanes(kernels_, g.n, height_, g.stride, gradient, features_, lanes_are_columns_)),
         band_height_(height_ / lanes_.bands),
         rows_({band_height_, source_height_, g.kernel_height, g.stride, g.padding},
               {.gradient = gradient, .clip = lanes_.bands == 1, .share = share}),
@@ -134,6 +134,13 @@ class Gather {
     if (lanes_are_columns_) return kernels_.row_step;
     return std::min(kernels_.columns, round_up(features_, kernels_.column_step) - first);
   }
+  /// Output channels from `first` on that a row of tiles computes: whole panels together, where products are
+  /// short and all their weights stay in the first-level cache.
+  Index joined_columns(Index first) const {
+    const Index left = features_ - first, bytes = features_ * taps_ * depth_ * static_cast<Index>(sizeof(T));
+    if (is_direct() && !lanes_are_columns_ && left % panel_columns() == 0 && bytes <= (16 << 10)) return left;
+    return std::min(panel_width(first), left);
+  }
   Index panel_columns() const { return lanes_are_columns_ ? kernels_.row_step : kernels_.columns; }
 
   /// Panels of output channels, each [combined tap][channel][width].
@@ -219,10 +226,11 @@ class Gather {
       outputs.push_back({out + pixel(row.output, first), tile.rows, columns * features_, lane_stride});
       tiles = outputs.back().plan(tiles, steps);
     }
-    for (Index first = 0; first < features_; first += panel_columns()) {
+    for (Index first = 0; first < features_; first += tile.columns) {
       tile.b = weights_ + first * taps_ * depth_;
       tile.b_step = tile.b_unit = panel_width(first);
-      tile.columns = std::min(tile.b_step, features_ - first);
+      tile.b_next = panel_columns() * taps_ * depth_;
+      tile.columns = joined_columns(first);
       const T* const bias = bias_ == nullptr ? nullptr : bias_ + first;
       const SharedProducts<T> results{worker.results, tile.rows, tile.b_step, rows.product_begin, strip};
       tile.c_row_step = is_direct() ? lane_stride : tile.b_step;

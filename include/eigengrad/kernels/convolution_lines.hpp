@@ -23,12 +23,13 @@ struct LaneGroups {
   Index width(Index group) const { return round_up(used(group), step); }
 };
 
-/// For an output of `height` rows: the fewest equal bands that fill a tile with lanes, all of it or two
-/// thirds, which still hide latencies, in every group; or at least in one.
+/// For an output of `height` rows and so many channels: the fewest equal bands that fill a tile with lanes,
+/// all of it or two thirds, which still hide latencies, in every group; or at least in one.
 template <class T>
 LaneGroups choose_lanes(const ProductKernels<T>& kernels, Index images, Index height, Index stride,
-                        bool gradient, bool lanes_are_columns) {
-  const Index full = lanes_are_columns ? kernels.columns : kernels.rows, two_thirds = 2 * kernels.row_step;
+                        bool gradient, Index features, bool lanes_are_columns) {
+  const Index full = lanes_are_columns ? kernels.columns : most_rows(kernels, features),
+              two_thirds = full / (3 * kernels.row_step) * 2 * kernels.row_step;
   const auto fits = [&](Index lanes) {
     return !lanes_are_columns && two_thirds >= 8 && lanes % full != 0 && lanes % two_thirds == 0;
   };

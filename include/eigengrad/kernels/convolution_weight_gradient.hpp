@@ -25,7 +25,8 @@ class WeightGradient {
         x_width_(g.width + 2 * margin_),
         rows_(merged_ ? g.kernel_width * g.in : g.in),
         dy_step_(round_up(g.out, kernels_.column_step)),
-        chunks_(divide_up(rows_, 16 * kernels_.rows)),
+        tile_rows_(most_rows(kernels_, g.out)),
+        chunks_(divide_up(rows_, 16 * tile_rows_)),
         by_pixel_(g.out_width < 8 && g.n >= 4 * g.out_width),
         all_runs_(by_pixel_ ? g.out_height * g.out_width : g.n * g.out_height),
         run_length_(by_pixel_ ? g.n : g.out_width),
@@ -55,8 +56,8 @@ class WeightGradient {
     std::vector<ProductRun, PoolAllocator<ProductRun>> runs(static_cast<std::size_t>(threads * block_runs_));
     parallel_for(parts_ * items, work, [&](Index task, int thread) {
       const Index part = task / items, kernel_row = task % items / chunks_;
-      const Index row = task % chunks_ * 16 * kernels_.rows;
-      compute(kernel_row, row, std::min(row + 16 * kernels_.rows, rows_), all_runs_ * part / parts_,
+      const Index row = task % chunks_ * 16 * tile_rows_;
+      compute(kernel_row, row, std::min(row + 16 * tile_rows_, rows_), all_runs_ * part / parts_,
               all_runs_ * (part + 1) / parts_, runs.data() + thread * block_runs_, sums + part * size);
     });
     if (parts_ > 1) add_parts<T>(sums, parts_, size / g_.out, g_.out, nullptr, dw);
@@ -68,7 +69,7 @@ class WeightGradient {
   BasicTensor<T> copy_lines(const T* from, Index lines, Index length, Index before, Index step,
                             bool needed) const {
     if (!needed) return {};
-    BasicTensor<T> copy = BasicTensor<T>::uninitialized({lines * step + kernels_.rows});
+    BasicTensor<T> copy = BasicTensor<T>::uninitialized({lines * step + kernels_.narrow_rows});
     T* const to = copy.mutable_data();
     parallel_blocks(lines, 64, static_cast<double>(copy.size()), [&](Index first, Index last) {
       for (Index line = first; line < last; ++line) {
@@ -78,7 +79,7 @@ class WeightGradient {
         std::fill_n(values + before + length, step - before - length, T(0));
       }
     });
-    std::fill_n(to + lines * step, kernels_.rows, T(0));
+    std::fill_n(to + lines * step, kernels_.narrow_rows, T(0));
     return copy;
   }
 
@@ -87,7 +88,7 @@ class WeightGradient {
                T* sums) const {
     const Index taps = merged_ ? 1 : g_.kernel_width, steps = block_runs_ * run_length_;
     const Index row_tiles = divide_up(g_.out, kernels_.columns);
-    const Index tiles = taps * divide_up(row_end - row_begin, kernels_.rows) * row_tiles;
+    const Index tiles = taps * divide_up(row_end - row_begin, tile_rows_) * row_tiles;
     for (bool accumulate = false; !accumulate || begin < end; accumulate = true, begin += block_runs_) {
       const Index block_end = std::min(begin + block_runs_, end);
       const Index next_end = std::min(block_end + block_runs_, end);
@@ -99,7 +100,7 @@ class WeightGradient {
                                           : list_lines(kernel_row, tap, begin, block_end, runs);
         T* const c = sums + ((kernel_row * g_.kernel_width + tap) * g_.in) * g_.out;
         for (Index i = row_begin, rows; i < row_end; i += rows) {
-          rows = tile_height(kernels_, row_end - i);
+          rows = tile_height(kernels_, tile_rows_, row_end - i);
           ProductTile<T> tile{.a = x_ + i,
                               .a_step = x_run_step_,
                               .b = dy_,
@@ -171,7 +172,7 @@ class WeightGradient {
   ConvolutionGeometry g_;
   const ProductKernels<T>& kernels_;
   bool merged_;
-  Index margin_, x_width_, rows_, dy_step_, chunks_;
+  Index margin_, x_width_, rows_, dy_step_, tile_rows_, chunks_;
   bool by_pixel_;
   Index all_runs_, run_length_, x_run_step_, dy_run_step_;  // steps from one k of a run to the next
   Index block_runs_ = 1, parts_ = 1;

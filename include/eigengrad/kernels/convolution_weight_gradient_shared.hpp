@@ -231,7 +231,7 @@ class SharedWeightGradient {
         tile.run_count = list_runs(worker, count, column_tap, images);
         T* const sums = worker.sums + (row_tap * tap_columns_ + column_tap) * worker.channels * g_.out;
         for (Index i = 0; i < worker.channels; i += tile.rows) {
-          tile.rows = tile_height(kernels_, worker.channels - i);
+          tile.rows = tile_height(kernels_, kernels_.rows, worker.channels - i);
           tile.a = worker.sources + i;
           tile.c = sums + i * g_.out;
           tile.ahead_rows = 0;

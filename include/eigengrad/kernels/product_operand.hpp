@@ -36,11 +36,17 @@ inline Index first_level_ways() {
   return 8;
 }
 
-/// Rows of the next tile where `left` are left: two tiles share what would leave a narrow one, of which fewer
-/// sums run side by side than a multiply-add takes cycles.
+/// The most rows of a tile where C has so many columns.
 template <class T>
-Index tile_height(const ProductKernels<T>& kernels, Index left) {
-  if (left <= kernels.rows || left > kernels.rows + kernels.row_step) return std::min(left, kernels.rows);
+Index most_rows(const ProductKernels<T>& kernels, Index columns) {
+  return columns <= kernels.column_step ? kernels.narrow_rows : kernels.rows;
+}
+
+/// Rows of the next tile, at most `most`, where `left` are left: two tiles share what would leave a narrow
+/// one, of which fewer sums run side by side than a multiply-add takes cycles.
+template <class T>
+Index tile_height(const ProductKernels<T>& kernels, Index most, Index left) {
+  if (left <= most || left > most + kernels.row_step) return std::min(left, most);
   return round_up(divide_up(left, 2), kernels.row_step);
 }
 
@@ -101,6 +107,10 @@ struct ProductOperand {
     return result;
   }
 
+  /// Whether its rows in memory all begin in the same few sets of the first-level cache; and whether a panel
+  /// has such rows.
+  bool lies_in_few_sets() const { return stride * static_cast<Index>(sizeof(T)) % 4096 == 0; }
+  bool rows_share_sets() const { return !k_major && lies_in_few_sets(); }
   const T* end() const { return at(depth - 1, extent - 1) + 1; }
 
   /// Width of the panel that starts at `first`, and how many rows or columns of the operand are in it.

@@ -42,7 +42,7 @@ struct ProductTile {
   T* c;  // C(i, j) = c[i c_row_step + j c_column_step]
   Index c_row_step;
   Index c_column_step = 1;
-  Index rows;     // 1 .. ProductKernels::rows
+  Index rows;     // 1 .. ProductKernels::rows or narrow_rows
   Index columns;  // 1 or more
   Index a_row_step = 1;
   const T* bias = nullptr;
@@ -91,9 +91,10 @@ struct PackSource {
 /// The product kernels of one instruction set.
 template <class T>
 struct ProductKernels {
-  Index rows;  // height and width of a register tile
-  Index columns;
-  Index row_step;  // heights and widths of panels are rounded up to these
+  Index rows;         // height of a register tile
+  Index narrow_rows;  // the most where it has no more than column_step columns
+  Index columns;      // width
+  Index row_step;     // heights and widths of panels are rounded up to these
   Index column_step;
   Index depth;  // the most steps of k that panels should have
   bool copies;  // whether tiles do what ProductTile::copy says

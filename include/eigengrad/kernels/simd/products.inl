@@ -6,6 +6,8 @@
 inline constexpr int tile_rows = vector_bytes == 64 ? 12 : vector_bytes == 32 ? 6 : 2;
 inline constexpr int tile_row_step = vector_bytes == 16 ? 1 : tile_rows / 3;
 inline constexpr int tile_vectors = vector_bytes == 16 ? 6 : 2;
+// Of tiles half as wide: as many rows more, since every row costs the same broadcast for half the multiply-adds.
+inline constexpr int narrow_tile_rows = vector_bytes == 16 ? tile_rows : 2 * tile_rows;
 // Bytes of k in a block. AVX2's tile is small: half as many keep a panel of B in the first-level cache, too.
 inline constexpr int tile_depth = vector_bytes == 32 ? 1024 : 2048;
 inline constexpr int tile_unroll = vector_bytes == 16 ? 1 : 2;  // steps of k
@@ -65,7 +67,7 @@ template <int height, int vectors, class A, class T>
     Vector<T> row[vectors];
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) row[j] = load(b + j * lanes<T>);
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int i = 0; i < height; ++i) {
       const Vector<T> factor = broadcast(a(i));
 #pragma GCC unroll 8
@@ -115,7 +117,7 @@ template <int height, int vectors, class T>
                                                    const Vector<T> (&sum)[height][vectors],
                                                    const Vector<T> (&offset)[vectors]) {
   const Vector<T> slope = broadcast(tile.slope);
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
@@ -148,7 +150,7 @@ struct SpreadRows {
   Index row_step, three;
 
   [[gnu::always_inline]] SpreadRows(const T* first, Index step) : row_step(step), three(3 * step) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < (height + 3) / 4; ++i) a[i] = first + 4 * i * step;
   }
   [[gnu::always_inline]] T operator()(int i) const {
@@ -156,7 +158,7 @@ struct SpreadRows {
     return i % 4 == 0 ? p[0] : i % 4 == 1 ? p[row_step] : i % 4 == 2 ? p[2 * row_step] : p[three];
   }
   [[gnu::always_inline]] void advance(Index step) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < (height + 3) / 4; ++i) a[i] += step;
   }
   [[gnu::always_inline]] void prefetch(Index) const {}
@@ -215,7 +217,7 @@ template <int height, int vectors, class T>
 [[gnu::always_inline]] inline void compute_tile(const ProductTile<T>& tile, const T* b,
                                                 const TileResult<T>& to, TileErrands<T>& errands) {
   Vector<T> sum[height][vectors];
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) sum[i][j] = Vector<T>{};
@@ -231,7 +233,7 @@ template <int height, int vectors, class T>
   if (tile.rows < height || to.columns < vectors * lanes<T> || tile.c_column_step != 1 ||
       tile.bias_by_row) {
     Vector<T> copy[height][vectors];
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) copy[i][j] = sum[i][j];
@@ -246,7 +248,7 @@ template <int height, int vectors, class T>
   for (int j = 0; j < vectors; ++j)
     offset[j] = to.bias != nullptr ? load(to.bias + j * lanes<T>) : Vector<T>{};
   if (tile.past_caches) {
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j)
@@ -257,7 +259,7 @@ template <int height, int vectors, class T>
     store_activated<height, vectors, T>(tile, to, sum, offset);
     return;
   }
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
@@ -286,8 +288,19 @@ template <int height, class T>
   }
 }
 
+template <int height, class T>
+[[gnu::noinline]] void compute_narrow(const ProductTile<T>& tile) {
+  TileErrands<T> errands(tile);
+  compute_tile<height, tile_vectors / 2>(tile, tile.b, TileResult<T>{tile.c, tile.bias, tile.columns}, errands);
+}
+
 template <class T>
 void product_tile(const ProductTile<T>& tile) {
+  if constexpr (narrow_tile_rows > tile_rows) {
+    if (tile.rows > 5 * tile_row_step) return compute_narrow<6 * tile_row_step>(tile);
+    if (tile.rows > 4 * tile_row_step) return compute_narrow<5 * tile_row_step>(tile);
+    if (tile.rows > tile_rows) return compute_narrow<4 * tile_row_step>(tile);
+  }
   if (tile.rows > 2 * tile_row_step)
     compute_row<tile_rows>(tile);
   else if (tile.rows > tile_row_step)
@@ -499,6 +512,7 @@ void combine(const LinearCombination<T>& sum) {
 template <class T>
 ProductKernels<T> make_product_kernels(Isa) {
   return {tile_rows,
+          narrow_tile_rows,
           tile_vectors * lanes<T>,
           tile_row_step,
           tile_vectors / 2 * lanes<T>,
