@@ -1,6 +1,8 @@
 /// The limits of this machine as work to be timed: multiply-adds, and bytes moved.
 #pragma once
 
+#include <utility>
+
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
 #include "eigengrad/kernels/instruction_set.hpp"
@@ -101,6 +103,28 @@ class Triad {
  private:
   static constexpr Index size = Index{1} << 25;
   Tensor x_ = Tensor::full({size}, 1), y_ = Tensor::full({size}, 2);
+};
+
+/// One call: reads an array, by all threads, and does nothing with it that takes time: what bounds sums.
+class Reading {
+ public:
+  explicit Reading(Tensor x) : x_(std::move(x)) {}
+
+  void operator()() const {
+    typedef float Vector __attribute__((vector_size(16), may_alias));
+    const auto* const from = reinterpret_cast<const Vector*>(x_.data());
+    eigengrad::parallel_blocks(x_.size() / 32, Index{1} << 11, 1e12, [&](Index first, Index last) {
+      Vector sums[8] = {};
+      for (Index i = first; i < last; ++i)
+#pragma GCC unroll 8
+        for (int chain = 0; chain < 8; ++chain) sums[chain] += from[8 * i + chain];
+      volatile float sink = 0;
+      for (const Vector& sum : sums) sink = sink + sum[0];
+    });
+  }
+
+ private:
+  Tensor x_;
 };
 
 }  // namespace bench

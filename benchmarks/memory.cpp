@@ -10,6 +10,7 @@
 #include "eigengrad/kernels/optimizer.hpp"
 #include "eigengrad/kernels/reduce.hpp"
 #include "eigengrad/kernels/softmax.hpp"
+#include "machine.hpp"
 #include "suite.hpp"
 
 namespace bench {
@@ -88,6 +89,7 @@ struct AdamCase {
 };
 
 void add_reductions(Memory& memory) {
+  memory.add("reading and nothing else", 4, [] { return [reading = Reading(values())] { reading(); }; });
   memory.add("sum of all", 4, [] { return [x = values()] { kernels::sum_all(x); }; });
   memory.add("sum of each row", 4,
              [] { return [x = values()] { kernels::sum(x, std::initializer_list<int>{1}); }; });

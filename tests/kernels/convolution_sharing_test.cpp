@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -96,6 +97,60 @@ TEST_CASE_TEMPLATE("convolutions whose outputs share products agree with plain l
   check_sharing<T>({70, 5, 6, 20}, {4, 4, 20, 40}, {.stride = 2, .padding = 1}, generator);
   // Blocks of 13 images and of 11, which combine more channels at once.
   check_sharing<T>({50, 8, 8, 20}, {4, 4, 20, 96}, {.stride = 1, .padding = 1}, generator);
+}
+
+TEST_CASE("shared products round like plain sums") {
+  // Root mean square errors of the three kernels against doubles, with shared products and without: no
+  // larger, but for gradients of weights of three and five taps, by less than a quarter.
+  std::mt19937 generator(9);
+  std::normal_distribution<float> normal;
+  const auto values = [&](const Shape& shape) {
+    Tensor t = Tensor::uninitialized(shape);
+    for (Index i = 0; i < t.size(); ++i) t.mutable_data()[i] = normal(generator);
+    return t;
+  };
+  const auto as_double = [](const Tensor& t) {
+    BasicTensor<double> result = BasicTensor<double>::uninitialized(t.shape());
+    std::copy_n(t.data(), t.size(), result.mutable_data());
+    return result;
+  };
+  const auto error = [](const Tensor& t, const BasicTensor<double>& exact) {
+    double errors = 0, squares = 0;
+    for (Index i = 0; i < t.size(); ++i) {
+      errors += std::pow(static_cast<double>(t.data()[i]) - exact.data()[i], 2);
+      squares += std::pow(exact.data()[i], 2);
+    }
+    return std::sqrt(errors / squares);
+  };
+  for (const auto& [kernel, stride, in, out] :
+       {std::array<Index, 4>{4, 2, 64, 128}, {3, 1, 128, 128}, {5, 1, 64, 64}, {2, 1, 64, 64}}) {
+    CAPTURE(kernel);
+    const Shape x_shape{16, 14, 14, in}, w_shape{kernel, kernel, in, out};
+    const kernels::detail::ConvolutionGeometry g("conv2d", "x", x_shape, w_shape,
+                                                 {.stride = stride, .padding = (kernel - 1) / 2});
+    const Tensor x = values(x_shape), w = values(w_shape), dy = values(g.output_shape());
+    const auto run = [&]<class T>(const BasicTensor<T>& xs, const BasicTensor<T>& ws,
+                                  const BasicTensor<T>& dys, bool share) {
+      std::array<BasicTensor<T>, 3> results{BasicTensor<T>::uninitialized(g.output_shape()),
+                                            BasicTensor<T>::uninitialized(x_shape),
+                                            BasicTensor<T>::uninitialized(w_shape)};
+      using namespace kernels::detail;
+      Gather<T>(g, false, share).run(xs.data(), ws.data(), nullptr, T(1), results[0]);
+      Gather<T>(g, true, share).run(dys.data(), ws.data(), nullptr, T(1), results[1]);
+      if (share)
+        SharedWeightGradient<T>(g).run(xs.data(), dys.data(), results[2].mutable_data());
+      else
+        WeightGradient<T>(g).run(xs.data(), dys.data(), results[2].mutable_data());
+      return results;
+    };
+    const auto exact = run(as_double(x), as_double(w), as_double(dy), false);
+    const auto plain = run(x, w, dy, false), shared = run(x, w, dy, true);
+    for (std::size_t i = 0; i < 3; ++i) {
+      const double plain_error = error(plain[i], exact[i]);
+      CHECK(error(shared[i], exact[i]) < (i < 2 ? 1.02 : 1.25) * plain_error);
+      CHECK(plain_error < 1e-6);
+    }
+  }
 }
 
 TEST_CASE("convolutions share products where that pays") {

@@ -2,10 +2,10 @@
 /// the images is made, and every output is written once.
 ///
 /// Where that pays, two or three neighbouring outputs share products (ConvolutionAxis). Rounding errors are
-/// no larger, but relative to the largest products of the pixels and taps of outputs that are taken together,
-/// not to each output's. Values that are not finite spread further: an infinite pixel can make its outputs
-/// NaN, and a NaN also those that are taken together with them; an infinite weight also outputs that it is no
-/// part of, and a NaN in x or dy also gradients of other taps of its channels.
+/// about as large, but relative to the largest products of the pixels and taps of outputs that are taken
+/// together, not to each output's. Values that are not finite spread further: an infinite pixel can make its
+/// outputs NaN, and a NaN also those that are taken together with them; an infinite weight also outputs that
+/// it is no part of, and a NaN in x or dy also gradients of other taps of its channels.
 #pragma once
 
 #include "eigengrad/kernels/convolution_few_channels.hpp"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "eigengrad/kernels/convolution_axis.hpp"
@@ -28,7 +29,9 @@ class ColumnStrip {
         add({(factor.source - stretch_.combined_begin) * depth, factor.tap * depth, depth});
     }
     run_begins_.push_back(static_cast<Index>(runs_.size()));
-    std::ranges::sort(sums_, {}, &ConvolutionAxis::Sum::output);
+    for (std::size_t i = 1; i < sums_.size(); ++i)  // nearly in order
+      for (std::size_t j = i; j > 0 && sums_[j].output < sums_[j - 1].output; --j)
+        std::swap(sums_[j], sums_[j - 1]);
   }
 
   const ConvolutionAxis::Stretch& stretch() const { return stretch_; }

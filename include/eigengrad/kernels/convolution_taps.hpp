@@ -71,8 +71,9 @@ class ConvolutionTaps {
   }
   /// How many outputs share products: three if all of their parts have two taps.
   static Index together(const Vector<Part>& parts) {
-    const bool are_twos = std::ranges::all_of(parts, [](const Part& part) { return part.count == 2; });
-    return are_twos ? most_outputs : 2;
+    for (const Part& part : parts)
+      if (part.count != 2) return 2;
+    return most_outputs;
   }
 
   /// Multiplications of outputs that share products, over those of outputs that do not.
