@@ -249,7 +249,7 @@ class Gather {
                                    : results.at(p, q);
           oriented.ahead_rows = 0;
           for (ProductLookahead<T>& row : outputs) row.share(oriented);
-          next.share(oriented);
+          next.share(oriented, divide_up(tile.columns, panel_columns()));
           kernels_.tile(oriented);
         }
       LinearCombination<T> output{
