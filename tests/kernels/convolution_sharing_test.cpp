@@ -167,6 +167,7 @@ TEST_CASE("convolutions share products where that pays") {
   using kernels::detail::ConvolutionTaps;
   CHECK(ConvolutionTaps::share(4, 2) == doctest::Approx(4 / 6.0));
   CHECK(ConvolutionTaps::share(2, 1) == doctest::Approx(4 / 6.0));
+  CHECK(ConvolutionTaps::share(4, 1) == doctest::Approx(8 / 12.0));
   CHECK(ConvolutionTaps::share(3, 1) == doctest::Approx(4 / 6.0));
   CHECK(ConvolutionTaps::share(3, 2) == doctest::Approx(5 / 6.0));
   CHECK(ConvolutionTaps::share(7, 1) == doctest::Approx(10 / 14.0));

@@ -24,7 +24,8 @@ struct LaneGroups {
 };
 
 /// For an output of `height` rows and so many channels: the fewest equal bands that fill a tile with lanes,
-/// all of it or two thirds, which still hide latencies, in every group; or at least in one.
+/// all of it or two thirds, which still hide latencies, in every group; or at least in one. Of a narrow tile
+/// more lanes than another has rows are enough.
 template <class T>
 LaneGroups choose_lanes(const ProductKernels<T>& kernels, Index images, Index height, Index stride,
                         bool gradient, Index features, bool lanes_are_columns) {
@@ -33,8 +34,9 @@ LaneGroups choose_lanes(const ProductKernels<T>& kernels, Index images, Index he
   const auto fits = [&](Index lanes) {
     return !lanes_are_columns && two_thirds >= 8 && lanes % full != 0 && lanes % two_thirds == 0;
   };
+  const Index enough = full > kernels.rows && !lanes_are_columns ? kernels.rows + 1 : full;
   Index bands = 1;
-  for (Index more = 2; more <= height && images * bands < full && !fits(images * bands); ++more)
+  for (Index more = 2; more <= height && images * bands < enough && !fits(images * bands); ++more)
     if (height % more == 0 && (!gradient || height / more % stride == 0)) bands = more;
   const Index rows = height / bands;
   return {images, bands, gradient ? rows / stride : rows * stride, fits(images * bands) ? two_thirds : full,

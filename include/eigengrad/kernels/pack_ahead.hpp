@@ -84,7 +84,10 @@ class PackAhead {
  private:
   static constexpr Index line = 64 / static_cast<Index>(sizeof(T));  // values
 
-  bool in_parts() const { return operand_->k_major && kernels_->copies; }
+  /// Tiles copy no more than their own width.
+  bool in_parts() const {
+    return operand_->k_major && kernels_->copies && operand_->width <= kernels_->columns;
+  }
   bool copies_wide() const { return operand_->width > kernels_->column_step; }
   /// Lines of memory that one step of k of so many panels can lie in.
   Index lines_of(Index panels) const {
