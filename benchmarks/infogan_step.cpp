@@ -23,11 +23,13 @@ int main(int argc, char** argv) {
   for (int i = 0; i < steps; ++i) {
     const auto begin = std::chrono::steady_clock::now();
     trainer.step(images);
-    milliseconds.push_back(1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    milliseconds.push_back(1e3 *
+                           std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
   std::sort(milliseconds.begin(), milliseconds.end());
-  std::printf("{\"batch\": %lld, \"threads\": %d, \"instruction_set\": \"%s\", \"step_ms_median\": %.3f, "
-              "\"step_ms_min\": %.3f, \"step_ms_max\": %.3f}\n",
-              static_cast<long long>(batch), thread_count(), to_string(instruction_set()),
-              milliseconds[milliseconds.size() / 2], milliseconds.front(), milliseconds.back());
+  std::printf(
+      "{\"batch\": %lld, \"threads\": %d, \"instruction_set\": \"%s\", \"step_ms_median\": %.3f, "
+      "\"step_ms_min\": %.3f, \"step_ms_max\": %.3f}\n",
+      static_cast<long long>(batch), thread_count(), to_string(instruction_set()),
+      milliseconds[milliseconds.size() / 2], milliseconds.front(), milliseconds.back());
 }

@@ -122,8 +122,9 @@ TEST_CASE("shared products round like plain sums") {
     }
     return std::sqrt(errors / squares);
   };
-  for (const auto& [kernel, stride, in, out] :
+  for (const auto& layer :
        {std::array<Index, 4>{4, 2, 64, 128}, {3, 1, 128, 128}, {5, 1, 64, 64}, {2, 1, 64, 64}}) {
+    const Index kernel = layer[0], stride = layer[1], in = layer[2], out = layer[3];
     CAPTURE(kernel);
     const Shape x_shape{16, 14, 14, in}, w_shape{kernel, kernel, in, out};
     const kernels::detail::ConvolutionGeometry g("conv2d", "x", x_shape, w_shape,
