@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <utility>
 #include <vector>
@@ -107,6 +108,7 @@ class Gather {
     for (Index unit = 0; unit < rows_.unit_count(); ++unit) {
       const Stretch rows = rows_.stretch(unit, unit + 1);
       unit_rows_.push_back(rows);
+      if (!is_direct()) unit_sums_.push_back(rows_.sums(rows));
       sizes_.lines = std::max(sizes_.lines, rows.source_end - rows.source_begin);
       if (rows_.shares_products())
         sizes_.combined = std::max(sizes_.combined, rows.combined_end - rows.combined_begin);
@@ -218,13 +220,15 @@ class Gather {
     tile.rows = lanes_.used(group);
     tile.c_column_step = 1;
     T* const out = out_ + group * lanes_.size * lane_stride;
-    const auto sums = is_direct() ? Vector<ConvolutionAxis::Sum>() : rows_.sums(rows);
+    std::span<const ConvolutionAxis::Sum> sums;
+    if (!is_direct()) sums = unit_sums_[static_cast<std::size_t>(task % rows_.unit_count())];
     // The sums find their outputs in the cache.
-    Vector<ProductLookahead<T>> outputs;
-    for (Index tiles = products; const auto& row : sums) {
+    std::array<ProductLookahead<T>, ConvolutionAxis::most_outputs> outputs;
+    Index tiles = products;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
       const Index first = strip.sums().front().output, columns = strip.sums().back().output + 1 - first;
-      outputs.push_back({out + pixel(row.output, first), tile.rows, columns * features_, lane_stride});
-      tiles = outputs.back().plan(tiles, steps);
+      outputs[i] = {out + pixel(sums[i].output, first), tile.rows, columns * features_, lane_stride};
+      tiles = outputs[i].plan(tiles, steps);
     }
     for (Index first = 0; first < features_; first += tile.columns) {
       tile.b = weights_ + first * taps_ * depth_;
@@ -278,6 +282,7 @@ class Gather {
   ConvolutionAxis rows_, columns_;
   Index tap_columns_, taps_;
   Vector<Stretch> unit_rows_;
+  Vector<Vector<ConvolutionAxis::Sum>> unit_sums_;
   Vector<ColumnStrip> strips_;
   typename PackedLines<T>::Sizes sizes_;
   Index most_products_ = 0, most_factors_ = 0, most_runs_ = 0;
