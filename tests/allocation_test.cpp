@@ -27,6 +27,14 @@ int allocations_of(F&& f) {
   return allocations::stop_counting();
 }
 
+/// Calls f more than once: what asks for memory on several threads finds enough in the pool at times.
+template <class F>
+auto ten_times(F f) {
+  return [f] {
+    for (int i = 0; i < 10; ++i) f();
+  };
+}
+
 struct Network {
   nn::Conv2d conv;
   nn::BatchNorm norm;
@@ -89,7 +97,7 @@ TEST_CASE("a training step with shapes seen before allocates nothing" *
     };
     step();
     step();
-    CHECK(allocations_of(step) == 0);
+    CHECK(allocations_of(ten_times(step)) == 0);
     set_thread_count(before);
   }
 }
@@ -102,6 +110,6 @@ TEST_CASE("a step of InfoGAN allocates nothing" * doctest::skip(!allocations::ca
     const auto step = [&] { trainer.step(images); };
     step();
     step();
-    CHECK(allocations_of(step) == 0);
+    CHECK(allocations_of(ten_times(step)) == 0);
   }
 }

@@ -20,6 +20,7 @@ namespace eigengrad::kernels::detail {
 template <class T>
 class BlockedProduct {
  public:
+  /// Where rows of A share sets of the first-level cache, panels stay low enough to be read where they lie.
   BlockedProduct(ProductOperand<T> a, ProductOperand<T> b, Index k)
       : kernels_(product_kernels<T>()),
         a_(a.with_panels(a.rows_share_sets() ? kernels_.rows : most_rows(kernels_, b.extent),

@@ -27,8 +27,8 @@ namespace eigengrad::kernels::detail {
 /// (x2 - x1) w1; and three outputs of two taps, or two outputs of three taps, four instead of six:
 ///
 ///     a = (x0 - x2) w0,  b = (x1 + x2) (w0 + w1 + w2) / 2,  d = (x2 - x1) (w0 - w1 + w2) / 2,
-///     c = (x3 - x1) times the last tap,  y0 = a + b + d,  y1 = b - d (+ c if it is the last),  y2 = b + d +
-///     c
+///     c = (x3 - x1) times the last tap,
+///     y0 = a + b + d,  y1 = b - d (+ c if it is the last),  y2 = b + d + c
 ///
 /// Longer kernels are sums of such parts: a, b, c and d of all parts are added up before they make up
 /// outputs. Three outputs are taken together where all parts have two taps. In two outputs that are taken
@@ -64,7 +64,7 @@ class ConvolutionAxis {
 
   ConvolutionAxis(const ConvolutionExtents& extents, const Options& options)
       : axis_(extents, options.gradient),
-        e_(extents),
+        e_(axis_.extents()),
         clip_(options.clip),
         shares_(options.share && extents.kernel > extents.stride) {
     const Index step = std::min(axis_.output_step(), std::max<Index>(1, e_.outputs));

@@ -42,7 +42,7 @@ Index most_rows(const ProductKernels<T>& kernels, Index columns) {
   return columns <= kernels.column_step ? kernels.narrow_rows : kernels.rows;
 }
 
-/// Rows of the next tile, at most `most`, where `left` are left: two tiles share what would leave a narrow
+/// Rows of the next tile, at most `most`, where `left` are left: two tiles share what would leave a low
 /// one, of which fewer sums run side by side than a multiply-add takes cycles.
 template <class T>
 Index tile_height(const ProductKernels<T>& kernels, Index most, Index left) {
