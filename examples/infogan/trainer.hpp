@@ -145,9 +145,9 @@ class Trainer {
                                     settings_.attribute_noise),
             figures.attributes);
     }
-    const auto gradients = tape.gradient(objective, d_step_targets_);
+    const auto gradients = tape.lazy_gradient(objective, d_step_targets_);
     tape.clear();
-    const std::span<const BasicTensor<T>> all(gradients);
+    const std::span<const BasicGradient<T>> all(gradients);
     adam_d_.step(all.first(adam_d_.parameters().size()));
     adam_q_.step(all.subspan(adam_d_.parameters().size()));
   }
@@ -166,7 +166,7 @@ class Trainer {
     }
     const Var objective = generator_objective(settings_.saturating(), logits, weighted);
     figures.loss_g = static_cast<double>(objective.item()) + static_cast<double>(weighted.item());
-    const auto gradients = tape_.gradient(objective, adam_g_.parameters());
+    const auto gradients = tape_.lazy_gradient(objective, adam_g_.parameters());
     tape_.clear();
     adam_g_.step(gradients);
   }

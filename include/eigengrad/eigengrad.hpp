@@ -21,6 +21,7 @@
 #include "eigengrad/kernels/optimizer.hpp"
 
 #include "eigengrad/autodiff/parameter.hpp"
+#include "eigengrad/autodiff/gradient.hpp"
 #include "eigengrad/autodiff/tape.hpp"
 #include "eigengrad/autodiff/gradcheck.hpp"
 

@@ -4,7 +4,10 @@
 
 #include "double.hpp"
 #include "eigengrad/autodiff/gradcheck.hpp"
+#include "eigengrad/core/random.hpp"
 #include "eigengrad/ops/arithmetic.hpp"
+#include "eigengrad/ops/matmul.hpp"
+#include "support.hpp"
 
 using namespace eigengrad;
 
@@ -38,11 +41,11 @@ TEST_CASE("a pullback may return a parameter, and one result for two inputs") {
                            return dy.tape().parameter(*s);  // right for dy = 1
                          }));
   CHECK(tape.gradient(y, {a}, Tensor64::ones({2}))[0](1) == 5);
-  const Var64 z = record("g", Tensor64({2}, {0, 0}),
-                         joint_pullback(std::array{a, b}, [](Var64 dy, Var64, Needed<2>) {
-                           const Var64 twice = dy * 2.0;
-                           return std::array{twice, twice};
-                         }));
+  const Var64 z =
+      record("g", Tensor64({2}, {0, 0}), joint_pullback(std::array{a, b}, [](Var64 dy, Var64, Needed<2>) {
+               const Var64 twice = dy * 2.0;
+               return std::array{twice, twice};
+             }));
   const auto gradients = tape.gradient(z, {a, b}, Tensor64::ones({2}));
   CHECK(gradients[0](1) == 2);
   CHECK(gradients[1](1) == 2);
@@ -70,6 +73,35 @@ TEST_CASE("a parameter that is put on the tape twice gets the sum") {
   const Var64 y = tape.parameter(weight) * tape.parameter(weight);
   CHECK(tape.gradient(y, {weight})[0].item() == 6);
   CHECK(tape.gradient_graph(y, {weight})[0].item() == 6);
+}
+
+TEST_CASE("lazy_gradient leaves the weight gradients of linear layers as products, and nothing else") {
+  Rng rng(4);
+  Tape64 tape;
+  const Parameter64 w(rng.normal<double>({3, 5}, 0, 1)), bias(rng.normal<double>({5}, 0, 1)),
+      twice(rng.normal<double>({5, 5}, 0, 1)), shared(rng.normal<double>({5, 5}, 0, 1)),
+      rows(rng.normal<double>({4, 5}, 0, 1)), unused(Tensor64::ones({2}));
+  const Var64 input = tape.variable(rng.normal<double>({2, 4, 3}, 0, 1));
+  const Var64 leaf = tape.parameter(shared);
+  Var64 y = linear(input, tape.parameter(w), tape.parameter(bias));
+  y = linear(linear(y, tape.parameter(twice)), tape.parameter(twice));  // two leaves
+  y = linear(linear(y, leaf), leaf) + tape.parameter(rows);             // a leaf with two uses
+  const Var64 loss = total(y * y * y);
+  const std::vector<BasicTarget<double>> targets = {w, bias, twice, shared, rows, unused, input};
+  const BasicTensorList<double> expected = tape.gradient(loss, targets);
+  const std::size_t nodes = tape.node_count();
+  const BasicGradientList<double> lazy = tape.lazy_gradient(loss, targets);
+  CHECK(tape.node_count() == nodes);
+  tape.clear();
+  REQUIRE(lazy.size() == expected.size());
+  for (std::size_t i = 0; i < lazy.size(); ++i) {
+    CAPTURE(i);
+    CHECK(lazy[i].is_product() == (i == 0));
+    CHECK(lazy[i].shape() == expected[i].shape());
+    CHECK(support::same_bits(lazy[i].value(), expected[i]));
+  }
+  CHECK(lazy[0].left().shape() == Shape{8, 3});
+  CHECK(lazy[0].right().shape() == Shape{8, 5});
 }
 
 TEST_CASE("the loss itself may be a target, and a target that comes after the loss gets zero") {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <thread>
@@ -34,6 +35,20 @@ TEST_CASE("buffers are aligned for the widest vectors") {
     const Tensor x = Tensor::zeros({size});
     CHECK(reinterpret_cast<std::uintptr_t>(x.data()) % 64 == 0);
   }
+}
+
+TEST_CASE("large buffers begin at different places of their pages") {
+  const Index size = 1 << 20;
+  std::vector<Tensor> tensors;
+  std::vector<std::uintptr_t> places;
+  for (int i = 0; i < 16; ++i) {
+    tensors.push_back(Tensor::uninitialized({size}));
+    places.push_back(reinterpret_cast<std::uintptr_t>(tensors.back().data()) % 4096);
+    CHECK(places.back() % 64 == 0);
+    tensors.back().mutable_data()[size - 1] = 1;
+  }
+  std::sort(places.begin(), places.end());
+  CHECK(std::unique(places.begin(), places.end()) - places.begin() >= 8);  // some lay in the pool before
 }
 
 TEST_CASE("poisoned buffers hold NaN until they are written") {

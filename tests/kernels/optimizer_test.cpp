@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+
 #include "eigengrad/kernels/optimizer.hpp"
 #include "kernels/kernel_test.hpp"
 
@@ -167,11 +170,64 @@ TEST_CASE("adam_update is independent of threads") {
   set_thread_count(before);
 }
 
+// Whole tiles, low and narrow ones at every edge, few steps of k and as many as a block may have, both
+// operands cut, rows a multiple of 4 KB apart, and what is too small, too deep or too thin to be one product
+// and step.
+TEST_CASE_TEMPLATE("adam_update with a product for a gradient gives the bits of one after the other", T,
+                   float, double) {
+  const Poison poison;
+  std::mt19937 generator(11);
+  const int before = thread_count();
+  const kernels::AdamCoefficients c{
+      .learning_rate = 0.1, .correction1 = 0.3, .correction2 = 0.7, .weight_decay = 0.1};
+  std::vector<std::array<Index, 3>> shapes = {
+      {96, 256, 128}, {97, 261, 100}, {1024, 96, 256}, {24, 1024, 512}, {13, 40, 256}, {300, 8, 200},
+      {300, 16, 64},  {16, 300, 64},  {47, 4099, 1},   {60, 100, 2},    {60, 100, 3},  {60, 100, 0},
+      {30, 30, 30},   {70, 90, 1100}, {200, 1, 300},   {1, 200, 300},   {0, 5, 3}};
+  for (int i = 0; i < 40; ++i)
+    shapes.push_back({random_index(generator, 1, 150), random_index(generator, 1, 300),
+                      random_index(generator, 1, i % 4 == 0 ? 600 : 90)});
+  for (const auto& shape : shapes) {
+    const Index rows = shape[0], columns = shape[1], k = shape[2];
+    CAPTURE(rows);
+    CAPTURE(columns);
+    CAPTURE(k);
+    const BasicTensor<T> left = random<T>(generator, {k, rows}), right = random<T>(generator, {k, columns}),
+                         p = random<T>(generator, {rows, columns}), m = random<T>(generator, p.shape()),
+                         v = random<T>(generator, p.shape(), 0, 1);
+    BasicTensor<T> p1 = p, m1 = m, v1 = v;
+    kernels::adam_update(p1, m1, v1, kernels::matmul(left, right, true, false), c);
+    for (int threads : {1, 2, 3}) {
+      set_thread_count(threads);
+      BasicTensor<T> p2 = p, m2 = m, v2 = v;
+      kernels::adam_update(p2, m2, v2, left, right, c);
+      CHECK(same_bits(p2, p1));
+      CHECK(same_bits(m2, m1));
+      CHECK(same_bits(v2, v1));
+    }
+    kernels::detail::BlockedProduct<T> product({left.data(), rows, true, rows, k},
+                                               {right.data(), columns, true, columns, k}, k);
+    if (rows == 0 || !product.can_update()) continue;
+    Guarded<T> p3(p), m3(m), v3(v);
+    product.update({p3.data(), m3.data(), v3.data()}, kernels::AdamFactors<T>(c));
+    CHECK(std::equal(p1.data(), p1.data() + p1.size(), p3.data()));
+    for (const auto& guarded : {p3, m3, v3}) CHECK(guarded.intact());
+  }
+  set_thread_count(before);
+}
+
 TEST_CASE("optimiser kernels name the shapes that do not fit") {
   Tensor p = Tensor::ones({2}), q = Tensor::ones({3});
   CHECK_THROWS_WITH_AS(
       kernels::adam_update(p, p, p, q, {}),
       "adam_update: parameter is [2], m is [2], v is [2], gradient is [3]; they must be equal", Error);
+  CHECK_THROWS_WITH_AS(kernels::adam_update(p, p, p, q, q, {}),
+                       "adam_update: the factors of the gradient are [3] and [3]; they must be matrices with "
+                       "equally many rows",
+                       Error);
+  CHECK_THROWS_WITH_AS(
+      kernels::adam_update(p, p, p, Tensor::ones({4, 2}), Tensor::ones({4, 3}), {}),
+      "adam_update: parameter is [2], m is [2], v is [2], gradient is [2, 3]; they must be equal", Error);
   CHECK_THROWS_WITH_AS(kernels::sgd_update(p, &q, p, {}),
                        "sgd_update: parameter is [2], gradient is [2], velocity is [3]; they must be equal",
                        Error);

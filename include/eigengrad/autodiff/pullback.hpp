@@ -19,6 +19,7 @@ template <class T, std::size_t N, class Function>
 struct PullbackSpecification {
   std::array<BasicVar<T>, N> inputs;
   Function function;
+  BasicVar<T> left = {};  ///< of a product_pullback
 };
 
 /// The gradient of one input: function(dy) or function(dy, y) returns dx as a Var, written with ops on Vars.
@@ -26,19 +27,27 @@ struct PullbackSpecification {
 /// captures only trivially copyable things (Vars, shapes, options): the tape's memory needs no destructors.
 template <class T, class Function>
 auto pullback(BasicVar<T> x, Function function) {
-  return PullbackSpecification<T, 1, Function>{{x}, function};
+  return PullbackSpecification<T, 1, Function>{{x}, function, {}};
+}
+
+/// As pullback, of a matrix w whose gradient is left^T dy, both seen as [rows, features]: Tape::lazy_gradient
+/// leaves that product to whoever uses it.
+template <class T, class Function>
+auto product_pullback(BasicVar<T> w, BasicVar<T> left, Function function) {
+  return PullbackSpecification<T, 1, Function>{{w}, function, left};
 }
 
 /// The gradients of several inputs that share work: function(dy, y, needed) returns std::array<Var, N>, where
 /// entries that are not needed may be empty Vars.
 template <class T, std::size_t N, class Function>
 auto joint_pullback(const std::array<BasicVar<T>, N>& inputs, Function function) {
-  return PullbackSpecification<T, N, Function>{inputs, function};
+  return PullbackSpecification<T, N, Function>{inputs, function, {}};
 }
 
 namespace detail {
 
 inline constexpr std::size_t max_joint_inputs = 4;
+inline constexpr std::uint32_t no_left = 0xFFFFFFFF;
 
 /// A pullback on the tape: type-erased, in the arena, one link of its node's list.
 template <class T>
@@ -49,6 +58,7 @@ struct PullbackRecord {
   Apply apply;
   const std::uint32_t* inputs;
   std::uint32_t input_count;
+  std::uint32_t left;  // of a product_pullback, or no_left
 };
 
 template <class T, std::size_t N, class Function>

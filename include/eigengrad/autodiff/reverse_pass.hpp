@@ -25,6 +25,7 @@ class ReversePass {
   }
   ~ReversePass() {
     for (Tensor& adjoint : tape_.adjoints_) adjoint.release();
+    tape_.products_.clear();
     if (pops_scratch_ && tape_.size_ > start_.size) tape_.pop(start_);  // a pullback threw
   }
   ReversePass(const ReversePass&) = delete;
@@ -32,6 +33,50 @@ class ReversePass {
 
   template <class Targets>
   BasicTensorList<T> values(const Targets& targets, const Tensor& dy) {
+    run(targets, dy);
+    return collect<BasicTensorList<T>>(
+        targets, [this](std::size_t i) { return tape_.adjoints_[i]; },
+        [](const Tensor& a, const Tensor& b) { return kernels::add(a, b); },
+        [](const Shape& shape) { return Tensor::zeros(shape); });
+  }
+
+  template <class Targets>
+  BasicGradientList<T> lazy_values(const Targets& targets, const Tensor& dy) {
+    using Gradient = BasicGradient<T>;
+    leaves_products_ = true;
+    run(targets, dy);
+    return collect<BasicGradientList<T>>(
+        targets, [this](std::size_t i) { return is_product(i) ? product(i) : Gradient(tape_.adjoints_[i]); },
+        [](const Gradient& a, const Gradient& b) { return Gradient(kernels::add(a.value(), b.value())); },
+        [](const Shape& shape) { return Gradient(Tensor::zeros(shape)); });
+  }
+
+  template <class Targets>
+  BasicVarList<T> graph(const Targets& targets, Var dy) {
+    mark_paths(targets);
+    BasicVarList<T> adjoints(last_ + 1);
+    if (on_path(last_)) adjoints[last_] = dy;
+    set_adjoint(last_, on_path(last_));
+    for (std::size_t i = last_ + 1; i-- > first_;) {
+      if (!on_path(i) || !has_adjoint(i)) continue;
+      apply_pullbacks(i, adjoints[i], [&](std::size_t input, Var gradient, bool) {
+        gradient = sum_to(gradient, shape_of(input));
+        adjoints[input] = has_adjoint(input) ? add(adjoints[input], gradient) : gradient;
+        set_adjoint(input, true);
+      });
+    }
+    return collect<BasicVarList<T>>(
+        targets, [&](std::size_t i) { return adjoints[i]; }, [](Var a, Var b) { return add(a, b); },
+        [this](const Shape& shape) { return tape_.constant(Tensor::zeros(shape)); });
+  }
+
+ private:
+  // Bits of a node's mark.
+  static constexpr unsigned char path_bit = 1, target_bit = 2, adjoint_bit = 4, product_bit = 8;
+
+  /// Adjoints as tensors, from the last node back.
+  template <class Targets>
+  void run(const Targets& targets, const Tensor& dy) {
     mark_paths(targets);
     pops_scratch_ = true;
     const auto guard = tape_.pause_recording();
@@ -59,34 +104,7 @@ class ReversePass {
         tape_.pop(scratch);
       }
     }
-    return collect<BasicTensorList<T>>(
-        targets, [this](std::size_t i) { return tape_.adjoints_[i]; },
-        [](const Tensor& a, const Tensor& b) { return kernels::add(a, b); },
-        [](const Shape& shape) { return Tensor::zeros(shape); });
   }
-
-  template <class Targets>
-  BasicVarList<T> graph(const Targets& targets, Var dy) {
-    mark_paths(targets);
-    BasicVarList<T> adjoints(last_ + 1);
-    if (on_path(last_)) adjoints[last_] = dy;
-    set_adjoint(last_, on_path(last_));
-    for (std::size_t i = last_ + 1; i-- > first_;) {
-      if (!on_path(i) || !has_adjoint(i)) continue;
-      apply_pullbacks(i, adjoints[i], [&](std::size_t input, Var gradient, bool) {
-        gradient = sum_to(gradient, shape_of(input));
-        adjoints[input] = has_adjoint(input) ? add(adjoints[input], gradient) : gradient;
-        set_adjoint(input, true);
-      });
-    }
-    return collect<BasicVarList<T>>(
-        targets, [&](std::size_t i) { return adjoints[i]; }, [](Var a, Var b) { return add(a, b); },
-        [this](const Shape& shape) { return tape_.constant(Tensor::zeros(shape)); });
-  }
-
- private:
-  // Bits of a node's mark.
-  static constexpr unsigned char path_bit = 1, target_bit = 2, adjoint_bit = 4;
 
   bool on_path(std::size_t i) const { return tape_.marks_[i] & path_bit; }
   bool is_target(std::size_t i) const { return tape_.marks_[i] & target_bit; }
@@ -149,7 +167,7 @@ class ReversePass {
       Var gradients[max_joint_inputs];
       bool any = false;
       for (std::uint32_t k = 0; k < p->input_count; ++k) any |= needed[k] = on_path(p->inputs[k]);
-      if (!any) continue;
+      if (!any || (leaves_products_ && leave_product(p, dy))) continue;
       p->apply(p, dy, y, needed, gradients);
       for (std::uint32_t k = 0; k < p->input_count; ++k) {
         if (!needed[k]) continue;
@@ -170,10 +188,31 @@ class ReversePass {
     return false;
   }
 
+  /// Leaves the gradient of a parameter as a product, if it is one and the first.
+  bool leave_product(const PullbackRecord<T>* p, Var dy) {
+    const std::size_t input = p->inputs[0];
+    if (p->left == no_left || tape_.node(input).parameter == nullptr || has_adjoint(input)) return false;
+    const auto as_matrix = [](const Tensor& x) { return x.reshape({x.rows(), x.features()}); };
+    const Var left(&tape_, p->left, tape_.node(p->left).generation);
+    tape_.products_.emplace_back(input, BasicGradient<T>(as_matrix(left.value()), as_matrix(dy.value())));
+    tape_.marks_[input] |= adjoint_bit | product_bit;
+    return true;
+  }
+  bool is_product(std::size_t i) const { return tape_.marks_[i] & product_bit; }
+  const BasicGradient<T>& product(std::size_t i) const {
+    return std::find_if(tape_.products_.begin(), tape_.products_.end(),
+                        [i](const auto& left) { return left.first == i; })
+        ->second;
+  }
+
   void accumulate(std::size_t input, Tensor&& gradient) {
     const Shape& shape = shape_of(input);
     if (gradient.shape() != shape) gradient = kernels::sum_to(gradient, shape);
     Tensor& adjoint = tape_.adjoints_[input];
+    if (is_product(input)) {
+      adjoint = product(input).value();
+      tape_.marks_[input] &= static_cast<unsigned char>(~product_bit);
+    }
     if (has_adjoint(input))
       kernels::accumulate(adjoint, gradient);
     else
@@ -213,6 +252,7 @@ class ReversePass {
   std::size_t last_;
   std::size_t first_ = 0;
   bool pops_scratch_ = false;
+  bool leaves_products_ = false;
 };
 
 }  // namespace eigengrad::detail
@@ -232,6 +272,13 @@ BasicTensorList<T> BasicTape<T>::gradient(Var y, const Targets& targets, const B
   check(dy.shape() == y.shape(), "gradient: y is ", y.shape(), ", dy is ", dy.shape(),
         "; they must be equal");
   return detail::ReversePass<T>(*this, y).values(targets, dy);
+}
+
+template <class T>
+template <class Targets>
+BasicGradientList<T> BasicTape<T>::lazy_gradient(Var loss, const Targets& targets) {
+  check_scalar("lazy_gradient", loss);
+  return detail::ReversePass<T>(*this, loss).lazy_values(targets, BasicTensor<T>::ones(loss.shape()));
 }
 
 template <class T>

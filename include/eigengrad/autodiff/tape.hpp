@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "eigengrad/autodiff/arena.hpp"
+#include "eigengrad/autodiff/gradient.hpp"
 #include "eigengrad/autodiff/parameter.hpp"
 #include "eigengrad/autodiff/pullback.hpp"
 #include "eigengrad/autodiff/var.hpp"
@@ -105,6 +106,12 @@ class BasicTape {
                               const BasicTensor<T>& dy) {
     return gradient(y, std::span(targets.begin(), targets.size()), dy);
   }
+
+  /// As gradient(loss, targets), for optimisers: where the gradient of a parameter is the product of two
+  /// matrices and nothing is added to it, as those of the weights of nn::Linear are, it stays one until it is
+  /// used. The tape may be cleared meanwhile.
+  template <class Targets>
+  BasicGradientList<T> lazy_gradient(Var loss, const Targets& targets);
 
   /// As gradient(), but the gradients are Vars recorded on this tape, to be differentiated again.
   template <class Targets>
@@ -210,6 +217,7 @@ class BasicTape {
   // Scratch of the reverse pass, kept for its capacity.
   std::vector<unsigned char> marks_;
   std::vector<BasicTensor<T>> adjoints_;
+  std::vector<std::pair<std::size_t, BasicGradient<T>>> products_;
   std::vector<std::pair<const detail::ParameterCell<T>*, std::size_t>> wanted_cells_;
 };
 
@@ -269,6 +277,7 @@ void BasicTape<T>::attach(Var y, const PullbackSpecification<T, N, Function>& sp
   record->apply = &Record::call;
   record->inputs = record->input_indices;
   record->input_count = N;
+  record->left = specification.left.tape_ == nullptr ? detail::no_left : specification.left.index_;
   for (std::size_t i = 0; i < N; ++i) record->input_indices[i] = specification.inputs[i].index_;
   result.pullbacks = record;
   result.differentiable = true;

@@ -34,6 +34,7 @@ struct alignas(buffer_alignment) BufferHead {
   std::atomic<std::int64_t> references;
   BufferHead* next;  // in the pool's free list
   int size_class;
+  void* memory;  // what the system gave, in which the head lies
   void* payload() { return this + 1; }
 };
 
@@ -75,7 +76,7 @@ class BufferPool {
   }
 
   void give_back(BufferHead* head) {
-    if (frees_for_real_) return std::free(head);
+    if (frees_for_real_) return std::free(head->memory);
     const std::lock_guard lock(lock_);
     head->next = std::exchange(free_[head->size_class], head);
   }
@@ -85,7 +86,7 @@ class BufferPool {
     {
       const std::lock_guard lock(lock_);
       for (BufferHead*& list : free_)
-        while (list != nullptr) std::free(std::exchange(list, list->next));
+        while (list != nullptr) std::free(std::exchange(list, list->next)->memory);
     }
 #if defined(__GLIBC__)
     malloc_trim(0);  // free() keeps what it believes to need again
@@ -129,14 +130,25 @@ class BufferPool {
                               buffer_alignment * buffer_alignment;
     const bool huge = bytes >= huge_page;
     const std::size_t alignment = huge ? huge_page : buffer_alignment;
-    void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    const std::size_t offset = huge ? next_offset() : 0;
+    void* memory = std::aligned_alloc(alignment, (offset + bytes + alignment - 1) / alignment * alignment);
     if (memory == nullptr) throw std::bad_alloc();
 #if defined(__linux__)
-    if (huge) madvise(memory, (sizeof(BufferHead) + used) / huge_page * huge_page, MADV_HUGEPAGE);  // a wish
+    if (huge)  // a wish
+      madvise(memory, (offset + sizeof(BufferHead) + used) / huge_page * huge_page, MADV_HUGEPAGE);
 #endif
-    BufferHead* head = new (memory) BufferHead;
+    BufferHead* head = new (static_cast<char*>(memory) + offset) BufferHead;
+    head->memory = memory;
     head->size_class = size_class;
     return head;
+  }
+
+  /// Where the next large buffer begins in its memory: large buffers that are walked through together would
+  /// otherwise lie alike in all sets of the caches, and what is read from one would look like what has just
+  /// been written to another, as far as processors compare addresses.
+  static std::size_t next_offset() {
+    static std::atomic<std::size_t> count = 0;
+    return count.fetch_add(1, std::memory_order_relaxed) * 5 % 16 * 256;
   }
 
   /// Under a memory checker a kept buffer would hide a use after free.

@@ -34,6 +34,23 @@ class BlockedProduct {
 
   void run(const T* bias, T* c) {
     if (is_small()) return run_small(bias, c);
+    run_blocks(bias, c);
+  }
+
+  /// Whether update() can do it: where k is one block. Small products need no help.
+  bool can_update() const {
+    return product_update<T>() != nullptr && k_ > 0 && k_ <= kernels_.depth && !is_small();
+  }
+  /// A step of Adam on parameters that lie as C would, with C, which is never written, as their gradient.
+  void update(const AdamState<T>& state, const AdamFactors<T>& factors) {
+    update_ = product_update<T>();
+    updated_ = state;
+    factors_ = &factors;
+    run_blocks(nullptr, nullptr);
+  }
+
+ private:
+  void run_blocks(const T* bias, T* c) {
     plan_ = ProductPlan(cut_, k_, kernels_.depth, work_);
     const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
     const int threads = threads_for(tasks, work_);
@@ -66,12 +83,7 @@ class BlockedProduct {
     if (plan_.parts > 1) add_parts<T>(sums, plan_.parts, a_.extent, b_.extent, bias, c);
   }
 
- private:
-  /// One block of k of a task.
-  struct Block {
-    Index task = -1, block = 0;
-    bool operator==(const Block&) const = default;
-  };
+  using Block = ProductBlock;
   /// Two buffers: while one is in use, the other receives what comes next.
   struct Worker {
     T* panels = nullptr;
@@ -162,7 +174,7 @@ class BlockedProduct {
       worker.used = 1 - worker.used;
     else
       pack_into(worker.panels + worker.used * packed_size(), block).finish();
-    const Block next = after(block);
+    const Block next = plan_.after(block);
     const bool goes_on = next.task == block.task || next.task < worker.share_end;
     worker.ready = goes_on ? next : Block{};
     const Panels shared = shared_panels(worker, block.block);
@@ -195,16 +207,6 @@ class BlockedProduct {
     return {kernels_, cut_, first, last, k_of(block), length_of(block), panels};
   }
 
-  /// The next block of the task, or the first one of the next task.
-  Block after(Block block) const {
-    Index part = block.task / plan_.tiles;
-    if (++block.block == plan_.part_begin(part + 1)) {
-      part = ++block.task / plan_.tiles;
-      block.block = plan_.part_begin(part);
-    }
-    return block;
-  }
-
   /// Rows or columns [first, last) of a block of k of the shared operand.
   void pack_shared(Index block, Index first, Index last, T* panels) const {
     const Index count = block_length(block);
@@ -230,8 +232,8 @@ class BlockedProduct {
     const Index chunk = std::max<Index>(8, fitting) * b_.width;
     const ProductRun run{0, 0, count};
     const Index line = 64 / static_cast<Index>(sizeof(T));
-    const bool past_caches =
-        plan_.k_blocks == 1 && b_.extent % line == 0 && is_past_caches<T>(a_.extent * b_.extent);
+    const bool past_caches = plan_.k_blocks == 1 && c != nullptr && b_.extent % line == 0 &&
+                             is_past_caches<T>(a_.extent * b_.extent);
     const Index column_begin = a_shared_ ? first : 0;
     if (next != nullptr)
       next->plan(divide_up(row_end - (a_shared_ ? 0 : first), a_.width) *
@@ -262,12 +264,16 @@ class BlockedProduct {
           tile.b_step = tile.b_unit = b.k_step(j);
           tile.b_next = b.next_panel(j, count);
           tile.columns = end - j;
-          tile.c = c + i * b_.extent + j;
+          const Index at = i * b_.extent + j;
+          if (c != nullptr) tile.c = c + at;
           tile.bias = bias == nullptr ? nullptr : bias + j;
           tile.ahead_rows = 0;
           if (next != nullptr) next->before(tile, tiles);
           next_a.share(tile, tiles);
-          kernels_.tile(tile);
+          if (c != nullptr)
+            kernels_.tile(tile);
+          else
+            update_(tile, updated_ + at, *factors_);
         }
       }
     if (past_caches) std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -281,6 +287,9 @@ class BlockedProduct {
   const ProductOperand<T>&shared_, &cut_;
   double work_;
   ProductPlan plan_;
+  ProductUpdate<T> update_ = nullptr;
+  AdamState<T> updated_ = {};
+  const AdamFactors<T>* factors_ = nullptr;
   bool cut_in_place_ = false, shared_in_place_ = false;  // read where they lie
 };
 

@@ -2,6 +2,7 @@
 /// fields.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 namespace eigengrad::kernels::op {
@@ -91,6 +92,29 @@ struct AdamCoefficients {
   double epsilon = 1e-8;
   double correction1 = 1, correction2 = 1;
   double weight_decay = 0;
+};
+
+/// The same as vectors of T take them.
+template <class T>
+struct AdamFactors {
+  T shrink, rate, scale, beta1, gain1, beta2, gain2, epsilon;
+
+  explicit AdamFactors(const AdamCoefficients& c)
+      : shrink(static_cast<T>(1 - c.learning_rate * c.weight_decay)),
+        rate(static_cast<T>(c.learning_rate / c.correction1)),
+        scale(static_cast<T>(1 / std::sqrt(c.correction2))),
+        beta1(static_cast<T>(c.beta1)),
+        gain1(static_cast<T>(1 - c.beta1)),
+        beta2(static_cast<T>(c.beta2)),
+        gain2(static_cast<T>(1 - c.beta2)),
+        epsilon(static_cast<T>(c.epsilon)) {}
+};
+
+/// Parameters with Adam's moments of their gradients.
+template <class T>
+struct AdamState {
+  T *parameter, *m, *v;
+  AdamState operator+(std::int64_t offset) const { return {parameter + offset, m + offset, v + offset}; }
 };
 
 /// Coefficients of one step of sgd_update.

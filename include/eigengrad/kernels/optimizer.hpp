@@ -5,13 +5,22 @@
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
+#include "eigengrad/kernels/products.hpp"
 #include "eigengrad/kernels/simd.hpp"
 
 namespace eigengrad::kernels {
 
 namespace detail {
 inline constexpr Index optimizer_block = 16 * 1024;
+
+template <class T>
+void check_adam(const BasicTensor<T>& parameter, const BasicTensor<T>& m, const BasicTensor<T>& v,
+                const Shape& gradient) {
+  check(m.shape() == parameter.shape() && v.shape() == parameter.shape() && gradient == parameter.shape(),
+        "adam_update: parameter is ", parameter.shape(), ", m is ", m.shape(), ", v is ", v.shape(),
+        ", gradient is ", gradient, "; they must be equal");
 }
+}  // namespace detail
 
 /// One step of Adam with decoupled weight decay on n values: with g the gradient,
 ///
@@ -23,21 +32,41 @@ inline constexpr Index optimizer_block = 16 * 1024;
 /// weight decay regularization", ICLR 2019, arXiv 1711.05101, algorithm 2.
 template <class T>
 void adam_update(T* parameter, T* m, T* v, const T* gradient, Index n, const AdamCoefficients& coefficients) {
+  const AdamFactors<T> factors(coefficients);
+  const AdamState<T> state{parameter, m, v};
   parallel_blocks(n, detail::optimizer_block, 8.0 * static_cast<double>(n), [&](Index begin, Index end) {
-    dispatch([&](auto isa) {
-      adam_block(isa, coefficients, parameter + begin, m + begin, v + begin, gradient + begin, end - begin);
-    });
+    dispatch([&](auto isa) { adam_block(isa, factors, state + begin, gradient + begin, end - begin); });
   });
 }
 template <class T>
 void adam_update(BasicTensor<T>& parameter, BasicTensor<T>& m, BasicTensor<T>& v,
                  const BasicTensor<T>& gradient, const AdamCoefficients& coefficients) {
-  check(m.shape() == parameter.shape() && v.shape() == parameter.shape() &&
-            gradient.shape() == parameter.shape(),
-        "adam_update: parameter is ", parameter.shape(), ", m is ", m.shape(), ", v is ", v.shape(),
-        ", gradient is ", gradient.shape(), "; they must be equal");
+  detail::check_adam(parameter, m, v, gradient.shape());
   adam_update(parameter.mutable_data(), m.mutable_data(), v.mutable_data(), gradient.data(), parameter.size(),
               coefficients);
+}
+
+/// The same with the gradient left^T right. Where that is large it is neither written nor read: tiles of the
+/// product go into the step as they are computed, and what the step moves through memory hides behind their
+/// multiply-adds. The bits are those of matmul and adam_update one after the other.
+///
+///     left [K, M],  right [K, N],  parameter, m, v [M, N]
+template <class T>
+void adam_update(BasicTensor<T>& parameter, BasicTensor<T>& m, BasicTensor<T>& v, const BasicTensor<T>& left,
+                 const BasicTensor<T>& right, const AdamCoefficients& coefficients) {
+  check(left.rank() == 2 && right.rank() == 2 && left.shape()[0] == right.shape()[0],
+        "adam_update: the factors of the gradient are ", left.shape(), " and ", right.shape(),
+        "; they must be matrices with equally many rows");
+  const Index k = left.shape()[0], rows = left.shape()[1], columns = right.shape()[1];
+  detail::check_adam(parameter, m, v, {rows, columns});
+  if (rows > 1 && columns > 1) {  // others are products with a vector
+    detail::BlockedProduct<T> product({left.data(), rows, true, rows, k},
+                                      {right.data(), columns, true, columns, k}, k);
+    if (product.can_update())
+      return product.update({parameter.mutable_data(), m.mutable_data(), v.mutable_data()},
+                            AdamFactors<T>(coefficients));
+  }
+  adam_update(parameter, m, v, matmul(left, right, true, false), coefficients);
 }
 
 /// One step of gradient descent with momentum on n values, in PyTorch's form: with g the gradient,

@@ -26,6 +26,13 @@ const ProductKernels<T>& product_kernels() {
   return kernels;
 }
 
+/// What takes products into a step of Adam; null where tiles have no time for it.
+template <class T>
+ProductUpdate<T> product_update() {
+  static const ProductUpdate<T> update = dispatch([](auto isa) { return make_product_update<T>(isa); });
+  return update;
+}
+
 /// Lines of the first-level data cache that are a multiple of 4 KB apart and fit into it: what the system
 /// says, or else 8.
 inline Index first_level_ways() {

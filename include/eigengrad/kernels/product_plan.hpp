@@ -9,6 +9,12 @@
 
 namespace eigengrad::kernels::detail {
 
+/// One block of k of a task.
+struct ProductBlock {
+  Index task = -1, block = 0;
+  bool operator==(const ProductBlock&) const = default;
+};
+
 /// How a product is cut. Blocks of k, each one chain of sums, are added in order; where the result is too
 /// small to occupy the machine, parts of k have partial results. Both follow from the extents alone, so the
 /// bits of the result do. The tiles of the operand that is not shared, one task each, change nothing in any
@@ -33,6 +39,15 @@ struct ProductPlan {
   }
   /// The first block of k of a part.
   Index part_begin(Index part) const { return k_blocks * part / parts; }
+  /// The next block of the task, or the first one of the next task.
+  ProductBlock after(ProductBlock block) const {
+    Index part = block.task / tiles;
+    if (++block.block == part_begin(part + 1)) {
+      part = ++block.task / tiles;
+      block.block = part_begin(part);
+    }
+    return block;
+  }
 
  private:
   /// Panels of a tile, at most `widest`: the longest-working of `threads` has the least to do.

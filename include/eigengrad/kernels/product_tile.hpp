@@ -2,6 +2,7 @@
 #pragma once
 
 #include "eigengrad/core/shape.hpp"
+#include "eigengrad/kernels/operations.hpp"
 
 namespace eigengrad::kernels {
 
@@ -109,5 +110,11 @@ struct ProductKernels {
   void (*pack_columns)(const PackSource<T>& from, Index columns, Index width, Index step, Index count,
                        T* panels);
 };
+
+/// Computes a row of tiles of C, without bias, and takes it as the gradients of a step of Adam instead of
+/// writing it: what would be C(i, j) is the gradient of parameter[i c_row_step + j]. a_row_step is 1.
+template <class T>
+using ProductUpdate = void (*)(const ProductTile<T>& tile, const AdamState<T>& state,
+                               const AdamFactors<T>& factors);
 
 }  // namespace eigengrad::kernels

@@ -69,6 +69,13 @@ BasicVar<T> linear_weight_gradient(BasicVar<T> x, BasicVar<T> dy) {
                 pullback(dy, [x](BasicVar<T> g) { return linear(x, g); }));
 }
 
+namespace detail {
+template <class T>
+auto linear_weight_pullback(BasicVar<T> w, BasicVar<T> x) {
+  return product_pullback(w, x, [x](BasicVar<T> dy) { return linear_weight_gradient(x, dy); });
+}
+}  // namespace detail
+
 /// y = x w on the last axis of x: x is [..., K], w [K, N], y [..., N].
 ///
 ///     dx = dy w^T,   dw = x^T dy        (summed over all axes but the last)
@@ -79,7 +86,7 @@ template <class T>
 BasicVar<T> linear(BasicVar<T> x, BasicVar<T> w) {
   return record("linear", kernels::linear(x.value(), w.value()),
                 pullback(x, [w](BasicVar<T> dy) { return linear_input_gradient(dy, w); }),
-                pullback(w, [x](BasicVar<T> dy) { return linear_weight_gradient(x, dy); }));
+                detail::linear_weight_pullback(w, x));
 }
 
 /// y = x w + bias, with bias [N] added inside the product.   dbias = dy summed to [N]; dx, dw as above.
@@ -89,8 +96,7 @@ BasicVar<T> linear(BasicVar<T> x, BasicVar<T> w, BasicVar<T> bias) {
         "; bias must be [", w.shape().features(), "]");
   return record("linear", kernels::linear(x.value(), w.value(), &bias.value()),
                 pullback(x, [w](BasicVar<T> dy) { return linear_input_gradient(dy, w); }),
-                pullback(w, [x](BasicVar<T> dy) { return linear_weight_gradient(x, dy); }),
-                pullback(bias, [](BasicVar<T> dy) { return dy; }));
+                detail::linear_weight_pullback(w, x), pullback(bias, [](BasicVar<T> dy) { return dy; }));
 }
 
 }  // namespace eigengrad

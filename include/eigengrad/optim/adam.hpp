@@ -43,20 +43,9 @@ class BasicAdam {
 
   /// One step. `gradients` has one tensor for each of parameters(), in that order; throws, changing nothing,
   /// where number or shapes differ.
-  void step(std::span<const BasicTensor<T>> gradients) {
-    parameters_.check_gradients(gradients);
-    ++step_count_;
-    const double t = static_cast<double>(step_count_);
-    const kernels::AdamCoefficients coefficients{.learning_rate = options_.learning_rate,
-                                                 .beta1 = options_.beta1,
-                                                 .beta2 = options_.beta2,
-                                                 .epsilon = options_.epsilon,
-                                                 .correction1 = 1 - std::pow(options_.beta1, t),
-                                                 .correction2 = 1 - std::pow(options_.beta2, t),
-                                                 .weight_decay = options_.weight_decay};
-    for (std::size_t i = 0; i < gradients.size(); ++i)
-      kernels::adam_update(parameters_[i].mutable_value(), m_[i], v_[i], gradients[i], coefficients);
-  }
+  void step(std::span<const BasicTensor<T>> gradients) { step_with(gradients); }
+  /// The same for what Tape::lazy_gradient returns: a product goes into the step while it is computed.
+  void step(std::span<const BasicGradient<T>> gradients) { step_with(gradients); }
 
   const BasicParameterList<T>& parameters() const { return parameters_.list(); }
   const AdamOptions& options() const { return options_; }
@@ -76,6 +65,33 @@ class BasicAdam {
   }
 
  private:
+  template <class Gradient>
+  void step_with(std::span<const Gradient> gradients) {
+    parameters_.check_gradients(gradients);
+    ++step_count_;
+    const double t = static_cast<double>(step_count_);
+    const kernels::AdamCoefficients coefficients{.learning_rate = options_.learning_rate,
+                                                 .beta1 = options_.beta1,
+                                                 .beta2 = options_.beta2,
+                                                 .epsilon = options_.epsilon,
+                                                 .correction1 = 1 - std::pow(options_.beta1, t),
+                                                 .correction2 = 1 - std::pow(options_.beta2, t),
+                                                 .weight_decay = options_.weight_decay};
+    for (std::size_t i = 0; i < gradients.size(); ++i)
+      update(parameters_[i].mutable_value(), m_[i], v_[i], gradients[i], coefficients);
+  }
+  static void update(BasicTensor<T>& p, BasicTensor<T>& m, BasicTensor<T>& v, const BasicTensor<T>& gradient,
+                     const kernels::AdamCoefficients& coefficients) {
+    kernels::adam_update(p, m, v, gradient, coefficients);
+  }
+  static void update(BasicTensor<T>& p, BasicTensor<T>& m, BasicTensor<T>& v,
+                     const BasicGradient<T>& gradient, const kernels::AdamCoefficients& coefficients) {
+    if (gradient.is_product())
+      kernels::adam_update(p, m, v, gradient.left(), gradient.right(), coefficients);
+    else
+      kernels::adam_update(p, m, v, gradient.value(), coefficients);
+  }
+
   detail::TrainedParameters<T> parameters_;
   AdamOptions options_;
   std::vector<BasicTensor<T>> m_, v_;

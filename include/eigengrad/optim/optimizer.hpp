@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "eigengrad/autodiff/gradient.hpp"
 #include "eigengrad/autodiff/parameter.hpp"
 
 namespace eigengrad::detail {
@@ -32,7 +33,8 @@ class TrainedParameters {
   BasicParameter<T>& operator[](std::size_t i) { return shared_[i]; }
 
   /// Throws, before anything is changed, unless there is a gradient of the right shape for every parameter.
-  void check_gradients(std::span<const BasicTensor<T>> gradients) const {
+  template <class Gradient>
+  void check_gradients(std::span<const Gradient> gradients) const {
     check(gradients.size() == list_.size(), optimizer_, ": ", gradients.size(), " gradients for ",
           list_.size(), " parameters");
     for (std::size_t i = 0; i < list_.size(); ++i)

@@ -39,14 +39,11 @@ class BasicSgd {
   /// One step. `gradients` has one tensor for each of parameters(), in that order; throws, changing nothing,
   /// where number or shapes differ.
   void step(std::span<const BasicTensor<T>> gradients) {
-    parameters_.check_gradients(gradients);
-    const kernels::SgdCoefficients coefficients{.learning_rate = options_.learning_rate,
-                                                .momentum = options_.momentum,
-                                                .weight_decay = options_.weight_decay,
-                                                .nesterov = options_.nesterov};
-    for (std::size_t i = 0; i < gradients.size(); ++i)
-      kernels::sgd_update(parameters_[i].mutable_value(), velocity_.empty() ? nullptr : &velocity_[i],
-                          gradients[i], coefficients);
+    step_with(gradients, [](const BasicTensor<T>& gradient) { return gradient; });
+  }
+  /// The same for what Tape::lazy_gradient returns: one product exists at a time.
+  void step(std::span<const BasicGradient<T>> gradients) {
+    step_with(gradients, [](const BasicGradient<T>& gradient) { return gradient.value(); });
   }
 
   const BasicParameterList<T>& parameters() const { return parameters_.list(); }
@@ -64,6 +61,18 @@ class BasicSgd {
   }
 
  private:
+  template <class Gradient, class Value>
+  void step_with(std::span<const Gradient> gradients, Value value) {
+    parameters_.check_gradients(gradients);
+    const kernels::SgdCoefficients coefficients{.learning_rate = options_.learning_rate,
+                                                .momentum = options_.momentum,
+                                                .weight_decay = options_.weight_decay,
+                                                .nesterov = options_.nesterov};
+    for (std::size_t i = 0; i < gradients.size(); ++i)
+      kernels::sgd_update(parameters_[i].mutable_value(), velocity_.empty() ? nullptr : &velocity_[i],
+                          value(gradients[i]), coefficients);
+  }
+
   detail::TrainedParameters<T> parameters_;
   SgdOptions options_;
   std::vector<BasicTensor<T>> velocity_;  // empty without momentum

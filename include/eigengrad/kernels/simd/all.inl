@@ -5,6 +5,7 @@
 #include "eigengrad/kernels/simd/reduce.inl"
 #include "eigengrad/kernels/simd/products.inl"
 #include "eigengrad/kernels/simd/optimizer.inl"
+#include "eigengrad/kernels/simd/product_update.inl"
 #include "eigengrad/kernels/simd/softmax.inl"
 #include "eigengrad/kernels/simd/matrix_vector.inl"
 #include "eigengrad/kernels/simd/batch_norm.inl"

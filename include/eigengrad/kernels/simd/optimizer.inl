@@ -1,39 +1,39 @@
 // Optimiser updates in one pass over memory. Like all code that is sensitive to how products and sums are contracted,
 // each is one function that is never inlined, called for whole vectors and once more for the padded tail: an element
-// gets the same bits wherever it lies.
+// gets the same bits wherever it lies. Adam's is part of products, too (product_update.inl); tests compare the bits.
 
 // m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,  p = shrink p - rate m / (scale sqrt(v) + epsilon)
 template <class T>
-[[gnu::noinline]] void adam_vectors(Isa, AdamCoefficients c, T* p, T* m, T* v, const T* g, Index count) {
-  const T shrink = static_cast<T>(1 - c.learning_rate * c.weight_decay);
-  const T rate = static_cast<T>(c.learning_rate / c.correction1);
-  const T scale = static_cast<T>(1 / std::sqrt(c.correction2));
-  const T beta1 = static_cast<T>(c.beta1), gain1 = static_cast<T>(1 - c.beta1);
-  const T beta2 = static_cast<T>(c.beta2), gain2 = static_cast<T>(1 - c.beta2), epsilon = static_cast<T>(c.epsilon);
-  for (Index i = 0; i < count * lanes<T>; i += lanes<T>) {
-    const Vector<T> gradient = load(g + i);
-    const Vector<T> first = beta1 * load(m + i) + gain1 * gradient;
-    const Vector<T> second = beta2 * load(v + i) + gain2 * gradient * gradient;
-    store(m + i, first);
-    store(v + i, second);
-    store(p + i, shrink * load(p + i) - rate * first / (scale * vector_sqrt<T>(second) + epsilon));
-  }
+[[gnu::always_inline]] inline void adam_vector(const AdamFactors<T>& f, T* p, T* m, T* v, Vector<T> gradient) {
+  // Read before anything is written: the three lie alike in their pages, which looks like the same address.
+  const Vector<T> before = load(p);
+  const Vector<T> first = f.beta1 * load(m) + f.gain1 * gradient;
+  const Vector<T> second = f.beta2 * load(v) + f.gain2 * gradient * gradient;
+  store(m, first);
+  store(v, second);
+  store(p, f.shrink * before - f.rate * first / (f.scale * vector_sqrt<T>(second) + f.epsilon));
 }
 
 template <class T>
-void adam_block(Isa isa, AdamCoefficients c, T* p, T* m, T* v, const T* g, Index n) {
+[[gnu::noinline]] void adam_vectors(Isa, AdamFactors<T> factors, T* p, T* m, T* v, const T* g, Index count) {
+  for (Index i = 0; i < count * lanes<T>; i += lanes<T>) adam_vector(factors, p + i, m + i, v + i, load(g + i));
+}
+
+template <class T>
+void adam_block(Isa isa, const AdamFactors<T>& factors, AdamState<T> to, const T* g, Index n) {
   const Index count = n / lanes<T>, body = count * lanes<T>, rest = n - body;
-  adam_vectors(isa, c, p, m, v, g, count);
+  adam_vectors(isa, factors, to.parameter, to.m, to.v, g, count);
   if (rest == 0) return;
+  to = to + body;
   alignas(vector_bytes) T part_p[lanes<T>], part_m[lanes<T>], part_v[lanes<T>], part_g[lanes<T>];
-  store(part_p, load_part(p + body, rest));
-  store(part_m, load_part(m + body, rest));
-  store(part_v, load_part(v + body, rest));
+  store(part_p, load_part(to.parameter, rest));
+  store(part_m, load_part(to.m, rest));
+  store(part_v, load_part(to.v, rest));
   store(part_g, load_part(g + body, rest));
-  adam_vectors(isa, c, part_p, part_m, part_v, part_g, 1);
-  store_part(p + body, load(part_p), rest);
-  store_part(m + body, load(part_m), rest);
-  store_part(v + body, load(part_v), rest);
+  adam_vectors(isa, factors, part_p, part_m, part_v, part_g, 1);
+  store_part(to.parameter, load(part_p), rest);
+  store_part(to.m, load(part_m), rest);
+  store_part(to.v, load(part_v), rest);
 }
 
 // d = g + weight_decay p,  b = momentum b + d,  p = p - learning_rate (nesterov ? d + momentum b : b)

@@ -164,10 +164,15 @@ struct SpreadRows {
   [[gnu::always_inline]] void prefetch(Index) const {}
 };
 
-// The sums of a tile over all runs.
-template <class Rows, int height, int vectors, class T>
+struct Nothing {
+  [[gnu::always_inline]] void operator()() const {}
+};
+
+// The sums of a tile over all runs; in every second step of k, meanwhile() is called.
+template <class Rows, int height, int vectors, class T, class Meanwhile>
 [[gnu::always_inline]] inline void add_runs(const ProductTile<T>& tile, const T* columns,
-                                            TileErrands<T>& errands, Vector<T> (&sum)[height][vectors]) {
+                                            TileErrands<T>& errands, Vector<T> (&sum)[height][vectors],
+                                            Meanwhile& meanwhile) {
   const T* ahead = errands.ahead;
   const T* ahead_end = errands.ahead_end;
   const T* from = errands.from;
@@ -196,6 +201,7 @@ template <class Rows, int height, int vectors, class T>
           from += tile.copy.stride;
           to += tile.copy.width;
         }
+      meanwhile();
       a.prefetch(tile.a_step);
       add_outer_product<height, vectors>(a, b, sum);
       a.advance(tile.a_step);
@@ -213,22 +219,29 @@ template <class Rows, int height, int vectors, class T>
 
 // The pragmas keep the accumulators in registers: GCC puts an array that any loop over it indexes into
 // memory.
-template <int height, int vectors, class T>
-[[gnu::always_inline]] inline void compute_tile(const ProductTile<T>& tile, const T* b,
-                                                const TileResult<T>& to, TileErrands<T>& errands) {
-  Vector<T> sum[height][vectors];
+template <class Rows, int height, int vectors, class T, class Meanwhile>
+[[gnu::always_inline]] inline void compute_sums(const ProductTile<T>& tile, const T* b, TileErrands<T>& errands,
+                                                Vector<T> (&sum)[height][vectors], Meanwhile& meanwhile) {
 #pragma GCC unroll 24
   for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) sum[i][j] = Vector<T>{};
+  add_runs<Rows>(tile, b, errands, sum, meanwhile);
+}
+
+template <int height, int vectors, class T>
+[[gnu::always_inline]] inline void compute_tile(const ProductTile<T>& tile, const T* b,
+                                                const TileResult<T>& to, TileErrands<T>& errands) {
+  Vector<T> sum[height][vectors];
   if (tile.c_column_step == 1 && !tile.past_caches)
     for (Index i = 0; i < tile.rows; ++i)
 #pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) __builtin_prefetch(to.c + i * tile.c_row_step + j * lanes<T>, 0, 2);
+      for (int j = 0; j < vectors; ++j) prefetch_for_writing(to.c + i * tile.c_row_step + j * lanes<T>);
+  Nothing nothing;
   if (tile.a_row_step == 1)
-    add_runs<PackedRows<T>>(tile, b, errands, sum);
+    compute_sums<PackedRows<T>>(tile, b, errands, sum, nothing);
   else
-    add_runs<SpreadRows<T, height>>(tile, b, errands, sum);
+    compute_sums<SpreadRows<T, height>>(tile, b, errands, sum, nothing);
 
   if (tile.rows < height || to.columns < vectors * lanes<T> || tile.c_column_step != 1 ||
       tile.bias_by_row) {
