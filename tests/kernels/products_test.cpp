@@ -104,7 +104,8 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops over several blocks of every 
   std::mt19937 generator(2);
   const Index shapes[][3] = {{1, 700, 1100},   {700, 1, 1100},  {130, 600, 37},  {600, 130, 1},
                              {129, 127, 1030}, {3, 5, 20'000},  {40, 9, 9000},   {300, 300, 300},
-                             {64, 1024, 513},  {1025, 65, 257}, {30, 1024, 600}, {2, 2, 3000}};
+                             {64, 1024, 513},  {1025, 65, 257}, {30, 1024, 600}, {2, 2, 3000},
+                             {529, 513, 512},  {200, 520, 1024}};
   int trial = 0;
   for (const auto& [m, n, k] : shapes)
     for (int repeat = 0; repeat < 2; ++repeat, ++trial)
@@ -202,9 +203,9 @@ TEST_CASE_TEMPLATE("matmul gives the same bits for any number of threads", T, fl
   const Poison poison;
   std::mt19937 generator(3);
   const int threads = thread_count();
-  const Index shapes[][3] = {{128, 300, 700}, {1000, 130, 90},  {20, 30, 12'000}, {64, 64, 64},
-                             {1, 2000, 300},  {2000, 1, 300},   {13, 1024, 900},  {1, 130, 3000},
-                             {130, 1, 3000},  {100, 1024, 1100}};
+  const Index shapes[][3] = {{128, 300, 700}, {1000, 130, 90},   {20, 30, 12'000}, {64, 64, 64},
+                             {1, 2000, 300},  {2000, 1, 300},    {13, 1024, 900},  {1, 130, 3000},
+                             {130, 1, 3000},  {100, 1024, 1100}, {900, 520, 1024}, {1100, 512, 1024}};
   for (const auto& [m, n, k] : shapes) {
     const BasicTensor<T> a = random<T>(generator, {k, m}), b = random<T>(generator, {k, n});
     set_thread_count(1);

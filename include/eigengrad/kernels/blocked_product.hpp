@@ -27,17 +27,14 @@ class BlockedProduct {
                          kernels_.row_step)),
         b_(b.with_panels(kernels_.columns, kernels_.column_step)),
         k_(k),
-        a_shared_(a.extent <= b.extent),
+        a_shared_(shares_a(a, b)),
         shared_(a_shared_ ? a_ : b_),
         cut_(a_shared_ ? b_ : a_),
         work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8) {}
 
-  void run(const T* bias, T* c) {
-    if (is_small()) return run_small(bias, c);
-    run_blocks(bias, c);
-  }
+  void run(const T* bias, T* c) { return is_small() ? run_small(bias, c) : run_blocks(bias, c); }
 
-  /// Whether update() can do it: where k is one block. Small products need no help.
+  /// Whether update() can do it: k is one block. Small products need no help.
   bool can_update() const {
     return product_update<T>() != nullptr && k_ > 0 && k_ <= kernels_.depth && !is_small();
   }
@@ -102,6 +99,11 @@ class BlockedProduct {
 
   using Panels = ProductPanels<T>;
 
+  /// Whether A is the operand that is shared: panels of B are cut wherever there are enough, since for each
+  /// step of k they are read anew from further away than the lower ones of A.
+  bool shares_a(const ProductOperand<T>& a, const ProductOperand<T>& b) const {
+    return a.extent <= b.extent || (a.extent <= 2 * b.extent && b.extent >= 16 * kernels_.columns);
+  }
   bool is_small() const {
     return k_ <= kernels_.depth && (a_.padded + b_.padded) * k_ <= small_size && threads_for(2, work_) == 1;
   }
@@ -128,15 +130,15 @@ class BlockedProduct {
   bool readable(const ProductOperand<T>& operand) const { return operand.k_major || &operand == &a_; }
   /// Whether an operand that meets so many panels of the other one is read where it lies: where those are
   /// few. Also A, of which a tile broadcasts single values, unless it lies in few sets of the caches (rows
-  /// side by side may, as far as the first level holds a line of each), or is shared and pays for being
-  /// packed once: it meets many panels and need not come from memory for that. Columns of A that are cut are
-  /// packed by tiles.
+  /// side by side may where they meet few panels, as far as the first level holds a line of each), or is
+  /// shared and pays for being packed once: it meets many panels and need not come from memory for that.
+  /// Columns of A that are cut are packed by tiles.
   bool reads_in_place(const ProductOperand<T>& operand, Index panels) const {
     constexpr auto size = static_cast<Index>(sizeof(T));
     const bool same_sets = operand.lies_in_few_sets(), is_shared = &operand == &shared_;
     const bool pays = is_shared && panels >= 16 && operand.extent * operand.depth * size <= Index{4} << 20;
     if (!readable(operand)) return false;
-    if (!operand.k_major) return !same_sets || (operand.width <= first_level_ways() && !pays);
+    if (!operand.k_major) return !same_sets || (operand.width <= first_level_ways() && panels < 16);
     if (panels <= 4) return true;
     return is_shared && a_shared_ && !same_sets && operand.width * size >= 48 && !pays;
   }
