@@ -427,10 +427,10 @@ void pack_rows(const T* const* rows, Index width, Index count, T* panel) {
       transpose<n, T>(block);
       T* to = panel + k * width + first;
 #pragma GCC unroll 16
-      for (int i = 0; i < n && to < end; ++i, to += width)
+      for (int i = 0; i < n; ++i, to += width)
         if (to + n <= end) [[likely]]
           store(to, block[i]);
-        else
+        else if (to < end)
           store_part(to, block[i], end - to);
     }
   }
