@@ -104,6 +104,35 @@ TEST_CASE("lazy_gradient leaves the weight gradients of linear layers as product
   CHECK(lazy[0].right().shape() == Shape{8, 5});
 }
 
+TEST_CASE("lazy_gradient computes what belongs to no parameter, and checks factors") {
+  Rng rng(5);
+  Tape64 tape, other;
+  const Tensor64 start = rng.normal<double>({3, 2}, 0, 1);
+  const Var64 x = tape.constant(rng.normal<double>({4, 3}, 0, 1)), w = tape.variable(start);
+  const Parameter64 parameter(start);
+  const Var64 computed = w * tape.parameter(parameter);
+  const Var64 loss = total(linear(x, w) * linear(x, computed));
+  const auto expected = tape.gradient(loss, {w, computed, parameter});
+  const auto lazy = tape.lazy_gradient(loss, {w, computed, parameter});
+  for (std::size_t i = 0; i < lazy.size(); ++i) {
+    CHECK_FALSE(lazy[i].is_product());
+    CHECK(support::same_bits(lazy[i].value(), expected[i]));
+  }
+  CHECK_THROWS_WITH_AS(lazy[0].left(), "Gradient: it is a tensor, not a product, and has no factors", Error);
+  CHECK_THROWS_WITH_AS(
+      BasicGradient<double>(Tensor64::ones({4, 3}), Tensor64::ones({5, 3})),
+      "Gradient: the factors are [4, 3] and [5, 3]; they must be matrices with equally many rows", Error);
+  const Var64 foreign = other.constant(Tensor64::ones({4, 3}));
+  CHECK_THROWS_WITH_AS(
+      record("test", Tensor64::ones({4, 2}), product_pullback(w, foreign, [](Var64 dy) { return dy; })),
+      "test: the inputs are on different tapes", Error);
+  const Var64 leaf = tape.parameter(parameter), narrow = tape.constant(Tensor64::ones({4, 1}));
+  const Var64 wrong =
+      record("test", Tensor64::ones({4, 2}), product_pullback(leaf, narrow, [](Var64 dy) { return dy; }));
+  CHECK_THROWS_WITH_AS(tape.lazy_gradient(total(wrong), {parameter}),
+                       "lazy_gradient: the gradient of a parameter of shape [3, 2] has shape [1, 2]", Error);
+}
+
 TEST_CASE("the loss itself may be a target, and a target that comes after the loss gets zero") {
   Tape64 tape;
   const Var64 x = tape.variable(Tensor64::scalar(3));

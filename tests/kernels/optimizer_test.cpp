@@ -187,6 +187,7 @@ TEST_CASE_TEMPLATE("adam_update with a product for a gradient gives the bits of 
   for (int i = 0; i < 40; ++i)
     shapes.push_back({random_index(generator, 1, 150), random_index(generator, 1, 300),
                       random_index(generator, 1, i % 4 == 0 ? 600 : 90)});
+  int updated = 0;
   for (const auto& shape : shapes) {
     const Index rows = shape[0], columns = shape[1], k = shape[2];
     CAPTURE(rows);
@@ -205,15 +206,47 @@ TEST_CASE_TEMPLATE("adam_update with a product for a gradient gives the bits of 
       CHECK(same_bits(m2, m1));
       CHECK(same_bits(v2, v1));
     }
-    kernels::detail::BlockedProduct<T> product({left.data(), rows, true, rows, k},
-                                               {right.data(), columns, true, columns, k}, k);
-    if (rows == 0 || !product.can_update()) continue;
+    if (rows == 0 || k == 0) continue;
+    const GuardedCopy<T> guarded_left(left), guarded_right(right);
+    kernels::detail::BlockedProduct<T> product({guarded_left.data(), rows, true, rows, k},
+                                               {guarded_right.data(), columns, true, columns, k}, k);
+    if (!product.can_update()) continue;
+    ++updated;
     Guarded<T> p3(p), m3(m), v3(v);
     product.update({p3.data(), m3.data(), v3.data()}, kernels::AdamFactors<T>(c));
     CHECK(std::equal(p1.data(), p1.data() + p1.size(), p3.data()));
     for (const auto& guarded : {p3, m3, v3}) CHECK(guarded.intact());
   }
   set_thread_count(before);
+  if (kernels::detail::product_update<T>() != nullptr)
+    CHECK(updated >= 20);
+  else
+    CHECK(updated == 0);
+}
+
+TEST_CASE("adam_update with a product for a gradient: zeros keep their sign") {
+  // Gradients that underflow from below, where the moment is -0.
+  const Index rows = 96, columns = 128;
+  std::vector<Tensor> sets[2];
+  for (auto& set : sets) set.assign(3, Tensor::zeros({rows, columns}));
+  for (const auto& [a, b] :
+       {std::pair(1e-20f, -1.25e-17f), std::pair(0.0f, 0.0f), std::pair(1e-30f, -1e-30f)}) {
+    const Tensor left = Tensor::full({40, rows}, a), right = Tensor::full({40, columns}, b);
+    kernels::adam_update(sets[0][0], sets[0][1], sets[0][2], kernels::matmul(left, right, true, false), {});
+    kernels::adam_update(sets[1][0], sets[1][1], sets[1][2], left, right, {});
+    for (std::size_t i = 0; i < 3; ++i) CHECK(same_bits(sets[1][i], sets[0][i]));
+  }
+}
+
+TEST_CASE("adam_update: what is updated may be a factor of its gradient") {
+  std::mt19937 generator(12);
+  const Tensor start = random<float>(generator, {300, 300}), right = random<float>(generator, {300, 300});
+  Tensor p = start.clone(), m = Tensor::zeros(p.shape()), v = m.clone(), q = start.clone(), mq = m.clone(),
+         vq = m.clone();
+  kernels::adam_update(q, mq, vq, kernels::matmul(start, right, true, false), {});
+  kernels::adam_update(p, m, v, p, right, {});
+  CHECK(same_bits(p, q));
+  CHECK(same_bits(v, vq));
 }
 
 TEST_CASE("optimiser kernels name the shapes that do not fit") {

@@ -1,8 +1,6 @@
 #include "eigengrad/kernels/products.hpp"
 
 #include <doctest/doctest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <array>
 #include <cmath>
@@ -57,33 +55,6 @@ void check_product(Index m, Index n, Index k, bool ta, bool tb, bool with_bias, 
   const BasicTensor<T> c = kernels::matmul(a, b, ta, tb, added);
   REQUIRE(wrong_elements(c, a, b, ta, tb, added) == 0);
 }
-
-/// The values of a tensor at the end of mapped memory: reading behind them ends the program.
-template <class T>
-class GuardedCopy {
- public:
-  explicit GuardedCopy(const BasicTensor<T>& values) {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE)), size = values.values().size_bytes();
-    const std::size_t used = (size + page - 1) / page * page;
-    bytes_ = used + page;
-    memory_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(memory_ != MAP_FAILED);
-    char* const end = static_cast<char*>(memory_) + used;
-    REQUIRE(mprotect(end, page, PROT_NONE) == 0);
-    data_ = reinterpret_cast<T*>(end - size);
-    std::memcpy(data_, values.data(), size);
-  }
-  ~GuardedCopy() { munmap(memory_, bytes_); }
-  GuardedCopy(const GuardedCopy&) = delete;
-  GuardedCopy& operator=(const GuardedCopy&) = delete;
-
-  const T* data() const { return data_; }
-
- private:
-  void* memory_ = nullptr;
-  std::size_t bytes_ = 0;
-  T* data_ = nullptr;
-};
 
 }  // namespace
 

@@ -17,23 +17,31 @@ class BasicGradient {
  public:
   BasicGradient() = default;
   BasicGradient(BasicTensor<T> value) : left_(std::move(value)), shape_(left_.shape()) {}
+  /// A product; throws unless both have rank 2 and equally many rows.
   BasicGradient(BasicTensor<T> left, BasicTensor<T> right)
-      : left_(std::move(left)),
-        right_(std::move(right)),
-        shape_({left_.features(), right_.features()}),
-        is_product_(true) {}
+      : left_(std::move(left)), right_(std::move(right)), is_product_(true) {
+    check(left_.rank() == 2 && right_.rank() == 2 && left_.shape()[0] == right_.shape()[0],
+          "Gradient: the factors are ", left_.shape(), " and ", right_.shape(),
+          "; they must be matrices with equally many rows");
+    shape_ = {left_.shape()[1], right_.shape()[1]};
+  }
 
   const Shape& shape() const { return shape_; }
   bool is_product() const { return is_product_; }
-  /// The factors of a product.
-  const BasicTensor<T>& left() const { return left_; }
-  const BasicTensor<T>& right() const { return right_; }
+  /// The factors; throw unless it is a product.
+  const BasicTensor<T>& left() const { return factor(left_); }
+  const BasicTensor<T>& right() const { return factor(right_); }
 
   /// The gradient as a tensor; a product is computed anew in each call.
   BasicTensor<T> value() const { return is_product_ ? kernels::matmul(left_, right_, true, false) : left_; }
 
  private:
-  BasicTensor<T> left_, right_;
+  const BasicTensor<T>& factor(const BasicTensor<T>& tensor) const {
+    check(is_product_, "Gradient: it is a tensor, not a product, and has no factors");
+    return tensor;
+  }
+
+  BasicTensor<T> left_, right_;  // of a tensor the first one is it
   Shape shape_;
   bool is_product_ = false;
 };

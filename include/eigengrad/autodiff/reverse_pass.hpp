@@ -195,6 +195,9 @@ class ReversePass {
     const auto as_matrix = [](const Tensor& x) { return x.reshape({x.rows(), x.features()}); };
     const Var left(&tape_, p->left, tape_.node(p->left).generation);
     tape_.products_.emplace_back(input, BasicGradient<T>(as_matrix(left.value()), as_matrix(dy.value())));
+    check(tape_.products_.back().second.shape() == shape_of(input),
+          "lazy_gradient: the gradient of a parameter of shape ", shape_of(input), " has shape ",
+          tape_.products_.back().second.shape());
     tape_.marks_[input] |= adjoint_bit | product_bit;
     return true;
   }

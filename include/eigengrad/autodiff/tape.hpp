@@ -107,11 +107,14 @@ class BasicTape {
     return gradient(y, std::span(targets.begin(), targets.size()), dy);
   }
 
-  /// As gradient(loss, targets), for optimisers: where the gradient of a parameter is the product of two
-  /// matrices and nothing is added to it, as those of the weights of nn::Linear are, it stays one until it is
-  /// used. The tape may be cleared meanwhile.
+  /// As gradient(loss, targets), for optimisers: where the gradient of a parameter comes from one
+  /// product_pullback alone, as those of the weights of linear() do, it stays a product until it is used. The
+  /// tape may be cleared meanwhile. To look at gradients, or to clip them, take gradient().
   template <class Targets>
   BasicGradientList<T> lazy_gradient(Var loss, const Targets& targets);
+  BasicGradientList<T> lazy_gradient(Var loss, std::initializer_list<BasicTarget<T>> targets) {
+    return lazy_gradient(loss, std::span(targets.begin(), targets.size()));
+  }
 
   /// As gradient(), but the gradients are Vars recorded on this tape, to be differentiated again.
   template <class Targets>
@@ -268,6 +271,10 @@ void BasicTape<T>::attach(Var y, const PullbackSpecification<T, N, Function>& sp
   for (Var input : specification.inputs) {
     check(input.tape_ == this, result.name, ": the inputs are on different tapes");
     differentiable |= node_of(input).differentiable;
+  }
+  if (specification.left.tape_ != nullptr) {
+    check(specification.left.tape_ == this, result.name, ": the inputs are on different tapes");
+    node_of(specification.left);
   }
   if (!differentiable || !recording_) return;
   using Record = detail::PullbackRecordOf<T, N, Function>;

@@ -34,9 +34,9 @@ class BlockedProduct {
 
   void run(const T* bias, T* c) { return is_small() ? run_small(bias, c) : run_blocks(bias, c); }
 
-  /// Whether update() can do it: k is one block. Small products need no help.
+  /// Whether update() can do it: k is one block, and rows of A lie side by side. Small products need no help.
   bool can_update() const {
-    return product_update<T>() != nullptr && k_ > 0 && k_ <= kernels_.depth && !is_small();
+    return product_update<T>() != nullptr && a_.k_major && k_ > 0 && k_ <= kernels_.depth && !is_small();
   }
   /// A step of Adam on parameters that lie as C would, with C, which is never written, as their gradient.
   void update(const AdamState<T>& state, const AdamFactors<T>& factors) {

@@ -1,6 +1,7 @@
 // Optimiser updates in one pass over memory. Like all code that is sensitive to how products and sums are contracted,
 // each is one function that is never inlined, called for whole vectors and once more for the padded tail: an element
-// gets the same bits wherever it lies. Adam's is part of products, too (product_update.inl); tests compare the bits.
+// gets the same bits wherever it lies. Only Adam's formula is part of another one, too, that of products
+// (product_update.inl): both have to be contracted alike, which a test of their bits watches over.
 
 // m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,  p = shrink p - rate m / (scale sqrt(v) + epsilon)
 template <class T>

@@ -54,7 +54,8 @@ struct TileUpdate {
 #pragma GCC unroll 24
     for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
-      for (int j = 0; j < tile_vectors; ++j) store(gradient + i * width + j * lanes<T>, sum[i][j]);
+      for (int j = 0; j < tile_vectors; ++j)
+        store(gradient + i * width + j * lanes<T>, sum[i][j] + Vector<T>{});  // -0 becomes 0, as with an offset
   }
 };
 

@@ -55,7 +55,8 @@ template <class T>
 }
 
 // Brings in a line that will be written: no other core keeps a copy, which the write would wait for. (GCC makes a plain
-// prefetch of one for writing unless it is told that the processor has this instruction; all with AVX2 do.)
+// prefetch of one for writing unless it is told that the processor has this instruction. Intel's have it since
+// Broadwell, and do nothing for it before.)
 template <class T>
 [[gnu::always_inline]] inline void prefetch_for_writing(const T* line) {
 #if defined(__x86_64__)
@@ -84,16 +85,33 @@ template <class T>
   }
 }
 
+#if defined(__clang__) && defined(__x86_64__)
+// AVX-512's masked moves. As assembly, clang knows registers of masks as operands only where it compiles for OpenMP.
+typedef float Words __attribute__((vector_size(64)));
+[[gnu::always_inline]] inline Words load_words(const void* from, Index words) {
+  return __builtin_ia32_loadups512_mask(static_cast<const float*>(from), Words{},
+                                        static_cast<std::uint16_t>((1u << words) - 1));
+}
+[[gnu::always_inline]] inline void store_words(void* to, Words value, Index words) {
+  __builtin_ia32_storeups512_mask(static_cast<float*>(to), value, static_cast<std::uint16_t>((1u << words) - 1));
+}
+#endif
+
 // The first `count` values, 0 < count < lanes, the rest zero. Nothing behind them is read.
 template <class T>
 [[gnu::always_inline]] inline Vector<T> load_part(const T* from, Index count) {
 #if defined(__x86_64__)
   if constexpr (vector_bytes > 16) {
-    const auto mask = mask_of_words(count * static_cast<Index>(sizeof(T)) / 4);
+    const Index words = count * static_cast<Index>(sizeof(T)) / 4;
+    [[maybe_unused]] const auto mask = mask_of_words(words);
     const auto& source = *reinterpret_cast<const typename VectorOf<T>::unaligned*>(from);
     Vector<T> part;
     if constexpr (vector_bytes == 64)
+#  if defined(__clang__)
+      part = reinterpret_cast<Vector<T>>(load_words(from, words));
+#  else
       asm("vmovups %1, %0%{%2%}%{z%}" : "=v"(part) : "m"(source), "Yk"(mask));
+#  endif
     else
       asm("vmaskmovps %1, %2, %0" : "=x"(part) : "m"(source), "x"(mask));
     return part;
@@ -109,10 +127,15 @@ template <class T>
 [[gnu::always_inline]] inline void store_part(T* to, Vector<T> value, Index count) {
 #if defined(__x86_64__)
   if constexpr (vector_bytes > 16) {
-    const auto mask = mask_of_words(count * static_cast<Index>(sizeof(T)) / 4);
+    const Index words = count * static_cast<Index>(sizeof(T)) / 4;
+    [[maybe_unused]] const auto mask = mask_of_words(words);
     auto& target = *reinterpret_cast<typename VectorOf<T>::unaligned*>(to);
     if constexpr (vector_bytes == 64)
+#  if defined(__clang__)
+      store_words(to, reinterpret_cast<Words>(value), words);
+#  else
       asm("vmovups %1, %0%{%2%}" : "+m"(target) : "v"(value), "Yk"(mask));
+#  endif
     else
       asm("vmaskmovps %1, %2, %0" : "+m"(target) : "x"(value), "x"(mask));
     return;
