@@ -225,13 +225,15 @@ TEST_CASE_TEMPLATE("adam_update with a product for a gradient gives the bits of 
 }
 
 TEST_CASE("adam_update with a product for a gradient: zeros keep their sign") {
-  // Gradients that underflow from below, where the moment is -0.
+  // The first moment becomes a little less than nothing, then -0; then gradients underflow from below.
   const Index rows = 96, columns = 128;
   std::vector<Tensor> sets[2];
   for (auto& set : sets) set.assign(3, Tensor::zeros({rows, columns}));
   for (const auto& [a, b] :
        {std::pair(1e-20f, -1.25e-17f), std::pair(0.0f, 0.0f), std::pair(1e-30f, -1e-30f)}) {
-    const Tensor left = Tensor::full({40, rows}, a), right = Tensor::full({40, columns}, b);
+    Tensor left = Tensor::zeros({40, rows});
+    const Tensor right = Tensor::full({40, columns}, b);
+    std::fill_n(left.mutable_data(), rows, a);
     kernels::adam_update(sets[0][0], sets[0][1], sets[0][2], kernels::matmul(left, right, true, false), {});
     kernels::adam_update(sets[1][0], sets[1][1], sets[1][2], left, right, {});
     for (std::size_t i = 0; i < 3; ++i) CHECK(same_bits(sets[1][i], sets[0][i]));
