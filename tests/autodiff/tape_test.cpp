@@ -4,10 +4,7 @@
 
 #include "double.hpp"
 #include "eigengrad/autodiff/gradcheck.hpp"
-#include "eigengrad/core/random.hpp"
 #include "eigengrad/ops/arithmetic.hpp"
-#include "eigengrad/ops/matmul.hpp"
-#include "support.hpp"
 
 using namespace eigengrad;
 
@@ -41,11 +38,11 @@ TEST_CASE("a pullback may return a parameter, and one result for two inputs") {
                            return dy.tape().parameter(*s);  // right for dy = 1
                          }));
   CHECK(tape.gradient(y, {a}, Tensor64::ones({2}))[0](1) == 5);
-  const Var64 z =
-      record("g", Tensor64({2}, {0, 0}), joint_pullback(std::array{a, b}, [](Var64 dy, Var64, Needed<2>) {
-               const Var64 twice = dy * 2.0;
-               return std::array{twice, twice};
-             }));
+  const Var64 z = record("g", Tensor64({2}, {0, 0}),
+                         joint_pullback(std::array{a, b}, [](Var64 dy, Var64, Needed<2>) {
+                           const Var64 twice = dy * 2.0;
+                           return std::array{twice, twice};
+                         }));
   const auto gradients = tape.gradient(z, {a, b}, Tensor64::ones({2}));
   CHECK(gradients[0](1) == 2);
   CHECK(gradients[1](1) == 2);
@@ -73,64 +70,6 @@ TEST_CASE("a parameter that is put on the tape twice gets the sum") {
   const Var64 y = tape.parameter(weight) * tape.parameter(weight);
   CHECK(tape.gradient(y, {weight})[0].item() == 6);
   CHECK(tape.gradient_graph(y, {weight})[0].item() == 6);
-}
-
-TEST_CASE("lazy_gradient leaves the weight gradients of linear layers as products, and nothing else") {
-  Rng rng(4);
-  Tape64 tape;
-  const Parameter64 w(rng.normal<double>({3, 5}, 0, 1)), bias(rng.normal<double>({5}, 0, 1)),
-      twice(rng.normal<double>({5, 5}, 0, 1)), shared(rng.normal<double>({5, 5}, 0, 1)),
-      rows(rng.normal<double>({4, 5}, 0, 1)), unused(Tensor64::ones({2}));
-  const Var64 input = tape.variable(rng.normal<double>({2, 4, 3}, 0, 1));
-  const Var64 leaf = tape.parameter(shared);
-  Var64 y = linear(input, tape.parameter(w), tape.parameter(bias));
-  y = linear(linear(y, tape.parameter(twice)), tape.parameter(twice));  // two leaves
-  y = linear(linear(y, leaf), leaf) + tape.parameter(rows);             // a leaf with two uses
-  const Var64 loss = total(y * y * y);
-  const std::vector<BasicTarget<double>> targets = {w, bias, twice, shared, rows, unused, input};
-  const BasicTensorList<double> expected = tape.gradient(loss, targets);
-  const std::size_t nodes = tape.node_count();
-  const BasicGradientList<double> lazy = tape.lazy_gradient(loss, targets);
-  CHECK(tape.node_count() == nodes);
-  tape.clear();
-  REQUIRE(lazy.size() == expected.size());
-  for (std::size_t i = 0; i < lazy.size(); ++i) {
-    CAPTURE(i);
-    CHECK(lazy[i].is_product() == (i == 0));
-    CHECK(lazy[i].shape() == expected[i].shape());
-    CHECK(support::same_bits(lazy[i].value(), expected[i]));
-  }
-  CHECK(lazy[0].left().shape() == Shape{8, 3});
-  CHECK(lazy[0].right().shape() == Shape{8, 5});
-}
-
-TEST_CASE("lazy_gradient computes what belongs to no parameter, and checks factors") {
-  Rng rng(5);
-  Tape64 tape, other;
-  const Tensor64 start = rng.normal<double>({3, 2}, 0, 1);
-  const Var64 x = tape.constant(rng.normal<double>({4, 3}, 0, 1)), w = tape.variable(start);
-  const Parameter64 parameter(start);
-  const Var64 computed = w * tape.parameter(parameter);
-  const Var64 loss = total(linear(x, w) * linear(x, computed));
-  const auto expected = tape.gradient(loss, {w, computed, parameter});
-  const auto lazy = tape.lazy_gradient(loss, {w, computed, parameter});
-  for (std::size_t i = 0; i < lazy.size(); ++i) {
-    CHECK_FALSE(lazy[i].is_product());
-    CHECK(support::same_bits(lazy[i].value(), expected[i]));
-  }
-  CHECK_THROWS_WITH_AS(lazy[0].left(), "Gradient: it is a tensor, not a product, and has no factors", Error);
-  CHECK_THROWS_WITH_AS(
-      BasicGradient<double>(Tensor64::ones({4, 3}), Tensor64::ones({5, 3})),
-      "Gradient: the factors are [4, 3] and [5, 3]; they must be matrices with equally many rows", Error);
-  const Var64 foreign = other.constant(Tensor64::ones({4, 3}));
-  CHECK_THROWS_WITH_AS(
-      record("test", Tensor64::ones({4, 2}), product_pullback(w, foreign, [](Var64 dy) { return dy; })),
-      "test: the inputs are on different tapes", Error);
-  const Var64 leaf = tape.parameter(parameter), narrow = tape.constant(Tensor64::ones({4, 1}));
-  const Var64 wrong =
-      record("test", Tensor64::ones({4, 2}), product_pullback(leaf, narrow, [](Var64 dy) { return dy; }));
-  CHECK_THROWS_WITH_AS(tape.lazy_gradient(total(wrong), {parameter}),
-                       "lazy_gradient: the gradient of a parameter of shape [3, 2] has shape [1, 2]", Error);
 }
 
 TEST_CASE("the loss itself may be a target, and a target that comes after the loss gets zero") {

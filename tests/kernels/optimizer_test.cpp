@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "eigengrad/kernels/optimizer.hpp"
 #include "kernels/kernel_test.hpp"
@@ -238,6 +239,19 @@ TEST_CASE("adam_update with a product for a gradient: zeros keep their sign") {
     kernels::adam_update(sets[1][0], sets[1][1], sets[1][2], left, right, {});
     for (std::size_t i = 0; i < 3; ++i) CHECK(same_bits(sets[1][i], sets[0][i]));
   }
+}
+
+TEST_CASE(
+    "adam_update with a product for a gradient spoils what NaN and infinity belong to, and nothing else") {
+  std::mt19937 generator(13);
+  const Index rows = 100, columns = 200, k = 60;
+  Tensor left = random<float>(generator, {k, rows}), right = random<float>(generator, {k, columns});
+  left.mutable_at(7, 30) = std::nanf("");
+  right.mutable_at(9, 150) = std::numeric_limits<float>::infinity();
+  Tensor p = random<float>(generator, {rows, columns}), m = Tensor::zeros(p.shape()), v = m;
+  kernels::adam_update(p, m, v, left, right, {});
+  for (Index i = 0; i < rows; ++i)
+    for (Index j = 0; j < columns; ++j) CHECK(std::isfinite(p(i, j)) == (i != 30 && j != 150));
 }
 
 TEST_CASE("adam_update: what is updated may be a factor of its gradient") {

@@ -62,11 +62,12 @@ void adam_update(BasicTensor<T>& parameter, BasicTensor<T>& m, BasicTensor<T>& v
   if (rows > 1 && columns > 1) {  // others are products with a vector
     detail::BlockedProduct<T> product({left.data(), rows, true, rows, k},
                                       {right.data(), columns, true, columns, k}, k);
-    // One of the factors may be what is updated: whoever writes to it makes a copy first.
-    const BasicTensor<T> kept_left = left, kept_right = right;
-    if (product.can_update())
+    if (product.can_update()) {
+      // A factor that is updated itself is shared here, so that mutable_data() leaves what the product reads.
+      const BasicTensor<T> kept_left = left, kept_right = right;
       return product.update({parameter.mutable_data(), m.mutable_data(), v.mutable_data()},
                             AdamFactors<T>(coefficients));
+    }
   }
   adam_update(parameter, m, v, matmul(left, right, true, false), coefficients);
 }

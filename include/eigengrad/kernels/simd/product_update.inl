@@ -15,12 +15,20 @@ struct TileUpdate {
   Index before = -1;           // where C's tile before begins in its row of tiles, if there is one
   Index now = 0;               // and the one that is computed
   Index row = 0;               // the next one of both
-  Index period = 0, wait = 0;  // steps of k between two rows, and until the next one
+  Index period = 0, wait = 0;  // calls (one in every second step of k) from row to row, and until the next one
 
   TileUpdate(const AdamState<T>& to, const AdamFactors<T>& by, Index step) : state(to), factors(by), row_step(step) {}
 
-  // Adam's step with a row of the tile before; that of the tile that is computed is brought in.
-  [[gnu::always_inline]] void update() {
+  // Adam's step with row i of the tile before.
+  [[gnu::always_inline]] void update(Index i) {
+    const AdamState<T> to = state + (before + i * row_step);
+#pragma GCC unroll 8
+    for (int j = 0; j < tile_vectors; ++j)
+      adam_vector(factors, to.parameter + j * lanes<T>, to.m + j * lanes<T>, to.v + j * lanes<T>,
+                  load(gradient + i * width + j * lanes<T>));
+  }
+  // The next row: its step in the tile before, and what it takes in the tile that is computed is brought in.
+  [[gnu::always_inline]] void advance() {
     const AdamState<T> next = state + (now + row * row_step);
 #pragma GCC unroll 8
     for (int j = 0; j < tile_vectors; ++j) {
@@ -28,13 +36,7 @@ struct TileUpdate {
       prefetch_for_writing(next.m + j * lanes<T>);
       prefetch_for_writing(next.v + j * lanes<T>);
     }
-    if (before >= 0) {
-      const AdamState<T> to = state + (before + row * row_step);
-#pragma GCC unroll 8
-      for (int j = 0; j < tile_vectors; ++j)
-        adam_vector(factors, to.parameter + j * lanes<T>, to.m + j * lanes<T>, to.v + j * lanes<T>,
-                    load(gradient + row * width + j * lanes<T>));
-    }
+    if (before >= 0) update(row);
     ++row;
   }
   [[gnu::always_inline]] void begin(Index column, Index steps) {
@@ -46,10 +48,10 @@ struct TileUpdate {
   [[gnu::always_inline]] void operator()() {
     if (--wait >= 0 || row == height) return;
     wait = period - 1;
-    update();
+    advance();
   }
   [[gnu::always_inline]] void end(const Vector<T> (&sum)[height][tile_vectors]) {
-    while (row < height) update();
+    while (row < height) advance();
     before = now;
 #pragma GCC unroll 24
     for (int i = 0; i < height; ++i)
@@ -76,7 +78,7 @@ template <class T>
     b += tile.b_next;
     errands.next_tile(tile.copy, number + 1);
   }
-  for (adam.row = 0; adam.row < tile_rows;) adam.update();
+  for (Index i = 0; i < tile_rows; ++i) adam.update(i);
 }
 
 // Tiles that are not whole are written to a buffer, one after the other.

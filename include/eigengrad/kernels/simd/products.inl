@@ -164,6 +164,7 @@ struct SpreadRows {
   [[gnu::always_inline]] void prefetch(Index) const {}
 };
 
+// What add_runs does meanwhile if there is nothing to do.
 struct Nothing {
   [[gnu::always_inline]] void operator()() const {}
 };
