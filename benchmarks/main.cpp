@@ -21,7 +21,7 @@ Suite make_suite(const Options& options) {
   add_convolutions(suite, options);
   add_memory(suite);
   add_tape(suite, options);
-  add_scaling(suite);
+  add_scaling(suite, options);
   add_instruction_sets(suite, options);
   return suite;
 }

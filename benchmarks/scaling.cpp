@@ -59,8 +59,10 @@ std::vector<Contender> prepare() {
 
 }  // namespace
 
-void add_scaling(Suite& suite) {
-  suite.push_back({"scaling/InfoGAN step", Limit::multiply_adds, 36.9e9, true, prepare<LargeTraining>});
+void add_scaling(Suite& suite, const Options& options) {
+  Row row{"scaling/InfoGAN step", Limit::multiply_adds, 36.9e9, true, prepare<LargeTraining>};
+  row.seconds_per_repetition = options.quick ? 0.25 : 0.5;  // several steps, like the step's own row
+  suite.push_back(std::move(row));
   suite.push_back(
       {"scaling/step of a 60-60-60-10 perceptron", Limit::none, 1, false, prepare<SmallTraining>});
 }

@@ -62,7 +62,7 @@ void add_convolutions(Suite& suite, const Options& options);
 void add_memory(Suite& suite);
 void add_tape(Suite& suite, const Options& options);
 void add_step(Suite& suite, const Options& options);
-void add_scaling(Suite& suite);
+void add_scaling(Suite& suite, const Options& options);
 void add_instruction_sets(Suite& suite, const Options& options);
 
 }  // namespace bench
