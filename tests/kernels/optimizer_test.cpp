@@ -184,7 +184,7 @@ TEST_CASE_TEMPLATE("adam_update with a product for a gradient gives the bits of 
   std::vector<std::array<Index, 3>> shapes = {
       {96, 256, 128}, {97, 261, 100}, {1024, 96, 256}, {24, 1024, 512}, {13, 40, 256}, {300, 8, 200},
       {300, 16, 64},  {16, 300, 64},  {47, 4099, 1},   {60, 100, 2},    {60, 100, 3},  {60, 100, 0},
-      {30, 30, 30},   {70, 90, 1100}, {200, 1, 300},   {1, 200, 300},   {0, 5, 3}};
+      {30, 30, 30},   {70, 90, 1100}, {200, 1, 300},   {1, 200, 300},   {0, 5, 3},     {40, 8192, 500}};
   for (int i = 0; i < 40; ++i)
     shapes.push_back({random_index(generator, 1, 150), random_index(generator, 1, 300),
                       random_index(generator, 1, i % 4 == 0 ? 600 : 90)});

@@ -122,6 +122,16 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops where one operand is narrow",
       }
 }
 
+TEST_CASE_TEMPLATE("matmul agrees with plain loops where a few rows meet a matrix from memory", T, float,
+                   double) {
+  const Poison poison;
+  std::mt19937 generator(16);
+  for (const auto& [m, n, k] :
+       {std::array<Index, 3>{5, 4096, 800}, {16, 8192, 400}, {25, 4099, 1030}, {48, 3001, 1100}})
+    for (bool transpose_a : {false, true})
+      check_product<T>(m, n, k, transpose_a, false, transpose_a, generator);
+}
+
 TEST_CASE_TEMPLATE("matmul reads nothing outside of its operands", T, float, double) {
   std::mt19937 generator(13);
   for (const auto& [m, n, k] : {std::array<Index, 3>{16, 16, 16},

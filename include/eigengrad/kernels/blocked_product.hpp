@@ -13,6 +13,7 @@
 #include "eigengrad/kernels/partial_sums.hpp"
 #include "eigengrad/kernels/product_operand.hpp"
 #include "eigengrad/kernels/product_plan.hpp"
+#include "eigengrad/kernels/product_roles.hpp"
 
 namespace eigengrad::kernels::detail {
 
@@ -27,16 +28,17 @@ class BlockedProduct {
                          kernels_.row_step)),
         b_(b.with_panels(kernels_.columns, kernels_.column_step)),
         k_(k),
-        a_shared_(shares_a(a, b)),
-        shared_(a_shared_ ? a_ : b_),
-        cut_(a_shared_ ? b_ : a_),
+        roles_(a_, b_),
+        a_shared_(roles_.a_is_shared),
+        shared_(roles_.shared),
+        cut_(roles_.cut),
         work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8) {}
 
   void run(const T* bias, T* c) { return is_small() ? run_small(bias, c) : run_blocks(bias, c); }
 
   /// Whether update() can do it: k is one block, and rows of A lie side by side. Small products need no help.
   bool can_update() const {
-    return product_update<T>() != nullptr && a_.k_major && k_ > 0 && k_ <= kernels_.depth && !is_small();
+    return product_update<T>() != nullptr && a_.k_major && k_ > 0 && k_ <= depth() && !is_small();
   }
   /// A step of Adam on parameters that lie as C would, with C, which is never written, as their gradient.
   void update(const AdamState<T>& state, const AdamFactors<T>& factors) {
@@ -48,12 +50,12 @@ class BlockedProduct {
 
  private:
   void run_blocks(const T* bias, T* c) {
-    plan_ = ProductPlan(cut_, k_, kernels_.depth, work_);
+    plan_ = ProductPlan(cut_, k_, depth(), work_);
     const Index tasks = plan_.tiles * plan_.parts, size = a_.extent * b_.extent;
     const int threads = threads_for(tasks, work_);
-    cut_in_place_ = reads_in_place(cut_, divide_up(shared_.extent, shared_.width));
+    cut_in_place_ = roles_.reads_in_place(cut_, divide_up(shared_.extent, shared_.width));
     // What a thread packs for itself meets its own tiles alone.
-    shared_in_place_ = reads_in_place(
+    shared_in_place_ = roles_.reads_in_place(
         shared_, plan_.tile / cut_.width * (plan_.parts > 1 ? plan_.tiles : divide_up(plan_.tiles, threads)));
     const bool packs_together =
         threads > 1 && plan_.tiles > 1 && !shared_in_place_ && shared_size() > own_shared_size;
@@ -99,11 +101,8 @@ class BlockedProduct {
 
   using Panels = ProductPanels<T>;
 
-  /// Whether A is the operand that is shared: panels of B are cut wherever there are enough, since for each
-  /// step of k they are read anew from further away than the lower ones of A.
-  bool shares_a(const ProductOperand<T>& a, const ProductOperand<T>& b) const {
-    return a.extent <= b.extent || (a.extent <= 2 * b.extent && b.extent >= 16 * kernels_.columns);
-  }
+  /// The most steps of k in a block.
+  Index depth() const { return roles_.b_comes_from_memory() ? kernels_.depth / 4 : kernels_.depth; }
   bool is_small() const {
     return k_ <= kernels_.depth && (a_.padded + b_.padded) * k_ <= small_size && threads_for(2, work_) == 1;
   }
@@ -117,30 +116,13 @@ class BlockedProduct {
   /// Where the operand lies, if tiles can read it, but what its last panel would read behind it from a copy
   /// in `buffer`: the last rows, or where columns lie side by side, all. Packed there otherwise.
   Panels small_panels_of(const ProductOperand<T>& operand, T* buffer) const {
-    if (!readable(operand)) {
+    if (!roles_.readable(operand)) {
       operand.pack(kernels_, 0, operand.extent, 0, k_, buffer);
       return {operand, 0, 0, buffer};
     }
     const Index end = operand.in_place_end(k_), first = operand.k_major && end < operand.extent ? 0 : end;
     if (first < operand.extent && k_ > 0) std::copy(operand.at(0, first), operand.end(), buffer);
     return {operand, 0, first, buffer - first * operand.i_step(), true};
-  }
-
-  /// Whether tiles can read an operand where it lies: of B they need the columns side by side.
-  bool readable(const ProductOperand<T>& operand) const { return operand.k_major || &operand == &a_; }
-  /// Whether an operand that meets so many panels of the other one is read where it lies: where those are
-  /// few. Also A, of which a tile broadcasts single values, unless it lies in few sets of the caches (rows
-  /// side by side may where they meet few panels, as far as the first level holds a line of each), or is
-  /// shared and pays for being packed once: it meets many panels and need not come from memory for that.
-  /// Columns of A that are cut are packed by tiles.
-  bool reads_in_place(const ProductOperand<T>& operand, Index panels) const {
-    constexpr auto size = static_cast<Index>(sizeof(T));
-    const bool same_sets = operand.lies_in_few_sets(), is_shared = &operand == &shared_;
-    const bool pays = is_shared && panels >= 16 && operand.extent * operand.depth * size <= Index{4} << 20;
-    if (!readable(operand)) return false;
-    if (!operand.k_major) return !same_sets || (operand.width <= first_level_ways() && panels < 16);
-    if (panels <= 4) return true;
-    return is_shared && a_shared_ && !same_sets && operand.width * size >= 48 && !pays;
   }
 
   /// A task's packed panels of a block: all, or the last one of the operand.
@@ -243,39 +225,41 @@ class BlockedProduct {
                  divide_up(std::min(column_end - column_begin, chunk), b_.width), count);
     // A small one is in the second-level cache since the last columns.
     const bool brings_a = !a_shared_ || a_.extent * count > own_shared_size;
+    const Index brought_rows = ProductLookahead<T>::rows_of_tile(count, count);
+    ProductTile<T> tile{};
+    tile.runs = &run;
+    tile.run_count = 1;
+    tile.c_row_step = b_.extent;
+    tile.accumulate = accumulate;
+    tile.past_caches = past_caches;
+    if (roles_.b_comes_from_memory()) tile.b_ahead = 256 / static_cast<Index>(sizeof(T));
     for (Index from = column_begin; from < column_end; from += chunk)
       for (Index i = a_shared_ ? 0 : first, rows; i < row_end; i += rows) {
         rows = a.are_all_in_place() ? tile_height(kernels_, a_.width, row_end - i) : a_.panel_used(i);
-        ProductTile<T> tile{};
         tile.a = a.data(i, count);
         tile.a_step = a.k_step(i);
         tile.a_row_step = a.i_step(i);
         tile.rows = rows;
-        tile.runs = &run;
-        tile.run_count = 1;
-        tile.c_row_step = b_.extent;
-        tile.accumulate = accumulate;
-        tile.past_caches = past_caches;
         ProductLookahead<T> next_a;
         if (brings_a && i + rows < row_end) next_a = a.lookahead(i + rows, count);
-        next_a.plan(0, count);
+        next_a.spread(brought_rows);
         for (Index j = from, end; j < std::min(from + chunk, column_end); j = end) {
           end = std::min({from + chunk, column_end, b.alike_end(j)});
-          const Index tiles = divide_up(end - j, b_.width);
+          const Index tiles = divide_up(end - j, b_.width), at = i * b_.extent + j;
           tile.b = b.data(j, count);
           tile.b_step = tile.b_unit = b.k_step(j);
           tile.b_next = b.next_panel(j, count);
           tile.columns = end - j;
-          const Index at = i * b_.extent + j;
-          if (c != nullptr) tile.c = c + at;
           tile.bias = bias == nullptr ? nullptr : bias + j;
           tile.ahead_rows = 0;
           if (next != nullptr) next->before(tile, tiles);
           next_a.share(tile, tiles);
-          if (c != nullptr)
+          if (c != nullptr) {
+            tile.c = c + at;
             kernels_.tile(tile);
-          else
+          } else {
             update_(tile, updated_ + at, *factors_);
+          }
         }
       }
     if (past_caches) std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -285,6 +269,7 @@ class BlockedProduct {
   const ProductKernels<T>& kernels_;
   ProductOperand<T> a_, b_;
   Index k_;
+  ProductRoles<T> roles_;
   bool a_shared_;
   const ProductOperand<T>&shared_, &cut_;
   double work_;

@@ -66,11 +66,17 @@ class ProductLookahead {
   ProductLookahead(const T* data, Index rows, Index length, Index stride)
       : data_(data), rows_(length > 0 ? rows : 0), length_(length), stride_(stride) {}
 
+  /// Rows of `length` values that a tile of `steps` steps of k brings in.
+  static Index rows_of_tile(Index length, Index steps) {
+    const Index lines = length * static_cast<Index>(sizeof(T)) / 64 + 1;
+    return std::max<Index>(1, steps / 2 / lines);
+  }
+  /// Spreads it over the next tiles, each of which brings in so many rows.
+  void spread(Index rows_of_tile) { rows_of_tile_ = rows_of_tile; }
   /// Spreads it over the last of `tiles` tiles, each of `steps` steps of k: what comes too early is gone when
   /// it is needed. Returns the tiles before those.
   Index plan(Index tiles, Index steps) {
-    const Index lines = length_ * static_cast<Index>(sizeof(T)) / 64 + 1;
-    rows_of_tile_ = std::max<Index>(1, steps / 2 / lines);
+    rows_of_tile_ = rows_of_tile(length_, steps);
     tiles_before_ = std::max<Index>(0, tiles - this->tiles());
     return tiles_before_;
   }
@@ -102,8 +108,9 @@ struct ProductOperand {
   Index stride;
   bool k_major;
   Index extent, depth;
-  // Of its panels: the width, what the last one's width is rounded up to, and the sum of the widths.
-  Index width = 0, step = 0, padded = 0;
+  // Of its panels: the width, what the last one's width is rounded up to, the sum of the widths, and that of
+  // the panels that are full.
+  Index width = 0, step = 0, padded = 0, whole = 0;
 
   /// The same with panels.
   ProductOperand with_panels(Index panel_width, Index panel_step) const {
@@ -111,6 +118,7 @@ struct ProductOperand {
     result.width = panel_width;
     result.step = panel_step;
     result.padded = round_up(extent, panel_step);
+    result.whole = extent / panel_width * panel_width;
     return result;
   }
 
@@ -133,7 +141,7 @@ struct ProductOperand {
   Index in_place_end(Index k_end) const {
     if (depth == 0) return 0;
     const Index missing = padded - extent;
-    return missing == 0 || (k_major && (depth - k_end) * stride >= missing) ? extent : extent / width * width;
+    return missing == 0 || (k_major && (depth - k_end) * stride >= missing) ? extent : whole;
   }
 
   /// Packs steps [k, k + count) of panels [first, last): each at panels + (its first - `first`) count.
@@ -175,8 +183,8 @@ struct ProductPanels {
   /// The end of the panels from `first` on that lie alike.
   Index alike_end(Index first) const {
     if (first < in_place_end) return in_place_end;
-    const Index whole = operand.extent / operand.width * operand.width;
-    return is_copied || first >= whole ? operand.extent : whole;  // the last one that is packed is narrower
+    // The last one that is packed is narrower.
+    return is_copied || first >= operand.whole ? operand.extent : operand.whole;
   }
   /// How far it is from a panel to the next one that lies alike.
   Index next_panel(Index first, Index count) const {

@@ -34,7 +34,7 @@ struct ProductPlan {
     const Index panels = std::max<Index>(1, divide_up(cut, width));
     parts = panels >= 16 ? 1 : std::clamp<Index>(std::min(divide_up(16, panels), k_blocks), 1, 16);
     const Index threads = threads_for(std::max<Index>(2, panels * parts), work);
-    tile = width * best_tile(panels, widest, divide_up(threads, parts));
+    tile = width * best_tile(panels, widest, divide_up(threads, parts), work / static_cast<double>(panels));
     tiles = divide_up(cut, tile);
   }
   /// The first block of k of a part.
@@ -50,12 +50,17 @@ struct ProductPlan {
   }
 
  private:
+  /// What it takes to begin a task, in units of 8 multiply-adds like the work of a product.
+  static constexpr double task_work = 1200;
+
   /// Panels of a tile, at most `widest`: the longest-working of `threads` has the least to do.
-  static Index best_tile(Index panels, Index widest, Index threads) {
-    Index best = 1, least = std::numeric_limits<Index>::max();
+  static Index best_tile(Index panels, Index widest, Index threads, double panel_work) {
+    Index best = 1;
+    double least = std::numeric_limits<double>::infinity();
     for (Index tile = std::min(panels, widest); tile >= 1; --tile) {
-      const Index longest = divide_up(divide_up(panels, tile), threads) * tile;
-      if (longest < least) least = longest, best = tile;
+      const Index longest = divide_up(divide_up(panels, tile), threads);  // in tasks
+      const double time = static_cast<double>(longest) * (static_cast<double>(tile) * panel_work + task_work);
+      if (time < least) least = time, best = tile;
     }
     return best;
   }

@@ -58,6 +58,9 @@ struct ProductTile {
   Index ahead_length = 1;  // 1 or more
   Index ahead_stride = 0;
   ProductCopy<T> copy = {};  // what has come is packed
+  // Values from b on that are brought in, too, with every step of k: of the next columns where B's rows come
+  // from memory. 0: none.
+  Index b_ahead = 0;
 };
 
 /// to[i to_step + j] = leaky ReLU of `slope` of the sum over terms of factor times term[i from_step + j], +

@@ -164,6 +164,14 @@ struct SpreadRows {
   [[gnu::always_inline]] void prefetch(Index) const {}
 };
 
+// Brings in the lines of a step of k that begin at `b`.
+template <int vectors, class T>
+[[gnu::always_inline]] inline void bring_in_columns(const T* b) {
+#pragma GCC unroll 8
+  for (int byte = 0; byte < vectors * vector_bytes; byte += 64)
+    __builtin_prefetch(b + byte / static_cast<int>(sizeof(T)), 0, 2);
+}
+
 // What add_runs does meanwhile if there is nothing to do.
 struct Nothing {
   [[gnu::always_inline]] void operator()() const {}
@@ -203,6 +211,10 @@ template <class Rows, int height, int vectors, class T, class Meanwhile>
           to += tile.copy.width;
         }
       meanwhile();
+      if (tile.b_ahead > 0) {
+        bring_in_columns<vectors>(b + tile.b_ahead);
+        if constexpr (tile_unroll == 2) bring_in_columns<vectors>(b + tile.b_step + tile.b_ahead);
+      }
       a.prefetch(tile.a_step);
       add_outer_product<height, vectors>(a, b, sum);
       a.advance(tile.a_step);
@@ -234,7 +246,9 @@ template <int height, int vectors, class T>
 [[gnu::always_inline]] inline void compute_tile(const ProductTile<T>& tile, const T* b,
                                                 const TileResult<T>& to, TileErrands<T>& errands) {
   Vector<T> sum[height][vectors];
-  if (tile.c_column_step == 1 && !tile.past_caches)
+  // A short tile writes them so soon that it waits for them all the same.
+  const bool is_short = tile.run_count == 0 || tile.run_count * tile.runs->count < 64;
+  if (tile.c_column_step == 1 && !tile.past_caches && !is_short)
     for (Index i = 0; i < tile.rows; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) prefetch_for_writing(to.c + i * tile.c_row_step + j * lanes<T>);

@@ -1,0 +1,60 @@
+/// Which operand of a product is shared by all tasks, which is cut into them, and which of them are read
+/// where they lie. All of it follows from the extents, so that it may decide about blocks of k.
+#pragma once
+
+#include "eigengrad/kernels/product_operand.hpp"
+
+namespace eigengrad::kernels::detail {
+
+/// The operands of a product, with panels, and what becomes of them.
+template <class T>
+struct ProductRoles {
+  const ProductOperand<T>&a, &b;
+  bool a_is_shared;
+  const ProductOperand<T>&shared, &cut;
+
+  ProductRoles(const ProductOperand<T>& left, const ProductOperand<T>& right)
+      : a(left),
+        b(right),
+        a_is_shared(shares_a()),
+        shared(a_is_shared ? left : right),
+        cut(a_is_shared ? right : left) {}
+
+  /// Whether tiles can read an operand where it lies: of B they need the columns side by side.
+  bool readable(const ProductOperand<T>& operand) const { return operand.k_major || &operand == &a; }
+  /// Whether an operand that meets so many panels of the other one is read where it lies: where those are
+  /// few. Also A, of which a tile broadcasts single values, unless it lies in few sets of the caches (rows
+  /// side by side may where they meet few panels, as far as the first level holds a line of each), or is
+  /// shared and pays for being packed once: it meets many panels and need not come from memory for that.
+  /// Columns of A that are cut are packed by tiles.
+  bool reads_in_place(const ProductOperand<T>& operand, Index panels) const {
+    constexpr auto size = static_cast<Index>(sizeof(T));
+    const bool same_sets = operand.lies_in_few_sets(), is_shared = &operand == &shared;
+    const bool pays = is_shared && panels >= 16 && operand.extent * operand.depth * size <= Index{4} << 20;
+    if (!readable(operand)) return false;
+    if (!operand.k_major) return !same_sets || (operand.width <= first_level_ways() && panels < 16);
+    if (panels <= few_panels) return true;
+    return is_shared && a_is_shared && !same_sets && operand.width * size >= 48 && !pays;
+  }
+  /// Whether B is cut, read in place, and so large that its rows come from memory. Tiles bring them in along
+  /// the rows then, and blocks of k are shorter, so that the lines stay in the second-level cache for the
+  /// next panels of A even where all rows lie in few sets.
+  bool b_comes_from_memory() const {
+    return a_is_shared && b.k_major && divide_up(a.extent, a.width) <= few_panels &&
+           b.extent * b.depth * static_cast<Index>(sizeof(T)) >= memory_size;
+  }
+
+ private:
+  /// Panels for which it does not pay to pack what they meet.
+  static constexpr Index few_panels = 4;
+  /// Bytes of an operand that is read once, from which on most of it comes from memory.
+  static constexpr Index memory_size = Index{12} << 20;
+
+  /// Panels of B are cut wherever there are enough, since for each step of k they are read anew from further
+  /// away than the lower ones of A.
+  bool shares_a() const {
+    return a.extent <= b.extent || (a.extent <= 2 * b.extent && b.extent >= 16 * b.width);
+  }
+};
+
+}  // namespace eigengrad::kernels::detail
