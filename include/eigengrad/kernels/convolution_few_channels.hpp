@@ -11,14 +11,18 @@ namespace eigengrad::kernels::detail {
 
 /// What every pixel of dy sends through every tap, [pixels, taps Cin], is one product; a pixel of dx sums
 /// what meets it. Where Kh Kw Cin <= Cout that intermediate result is no larger than dy, and neither dy is
-/// packed as often nor a register tile left as empty as where each tap is a product of its own.
+/// packed as often nor a register tile left as empty as where each tap is a product of its own. A single tap
+/// leaves nothing to sum: a few channels are enough for Gather then.
 template <class T>
 class FewChannels {
  public:
   explicit FewChannels(const ConvolutionGeometry& g)
       : g_(g), rows_({g.height, g.out_height, g.kernel_height, g.stride, g.padding}, {.gradient = true}) {}
 
-  static bool suits(const ConvolutionGeometry& g) { return g.kernel_height * g.kernel_width * g.in <= g.out; }
+  static bool suits(const ConvolutionGeometry& g) {
+    const Index taps = g.kernel_height * g.kernel_width;
+    return taps * g.in <= g.out && (taps > 1 || g.in < 8);
+  }
 
   void run(const T* dy, const T* weights, const T* bias, T* dx) const {
     const Index taps = g_.kernel_height * g_.kernel_width * g_.in,
