@@ -24,15 +24,17 @@ struct LaneGroups {
 };
 
 /// For an output of `height` rows and so many channels: the fewest equal bands that fill a tile with lanes,
-/// all of it or two thirds, which still hide latencies, in every group; or at least in one. Of a narrow tile
-/// more lanes than another has rows are enough.
+/// all of it or two thirds, which still hide latencies, in every group; or at least in one. Two thirds take
+/// more groups, each of which costs as much besides as 120 steps of a lane: too much for short sums. Of a
+/// narrow tile more lanes than another has rows are enough.
 template <class T>
 LaneGroups choose_lanes(const ProductKernels<T>& kernels, Index images, Index height, Index stride,
-                        bool gradient, Index features, bool lanes_are_columns) {
+                        bool gradient, Index features, Index steps, bool lanes_are_columns) {
   const Index full = lanes_are_columns ? kernels.columns : most_rows(kernels, features),
               two_thirds = full / (3 * kernels.row_step) * 2 * kernels.row_step;
   const auto fits = [&](Index lanes) {
-    return !lanes_are_columns && two_thirds >= 8 && lanes % full != 0 && lanes % two_thirds == 0;
+    return !lanes_are_columns && two_thirds >= 8 && lanes % full != 0 && lanes % two_thirds == 0 &&
+           (lanes / two_thirds - divide_up(lanes, full)) * 120 <= lanes * steps / 16;
   };
   const Index enough = full > kernels.rows && !lanes_are_columns ? kernels.rows + 1 : full;
   Index bands = 1;
