@@ -232,7 +232,8 @@ class BlockedProduct {
     tile.c_row_step = b_.extent;
     tile.accumulate = accumulate;
     tile.past_caches = past_caches;
-    if (roles_.b_comes_from_memory()) tile.b_ahead = 256 / static_cast<Index>(sizeof(T));
+    const bool streams = roles_.b_comes_from_memory();
+    if (streams) tile.b_ahead = 256 / static_cast<Index>(sizeof(T));
     for (Index from = column_begin; from < column_end; from += chunk)
       for (Index i = a_shared_ ? 0 : first, rows; i < row_end; i += rows) {
         rows = a.are_all_in_place() ? tile_height(kernels_, a_.width, row_end - i) : a_.panel_used(i);
@@ -252,6 +253,7 @@ class BlockedProduct {
           tile.columns = end - j;
           tile.bias = bias == nullptr ? nullptr : bias + j;
           tile.ahead_rows = 0;
+          if (streams) tile.ahead_length = tile.ahead_stride = 0;
           if (next != nullptr) next->before(tile, tiles);
           next_a.share(tile, tiles);
           if (c != nullptr) {

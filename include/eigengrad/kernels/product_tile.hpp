@@ -55,11 +55,11 @@ struct ProductTile {
   // step of k: `ahead_rows` rows of `ahead_length` values, `ahead_stride` apart.
   const T* ahead = nullptr;
   Index ahead_rows = 0;
-  Index ahead_length = 1;  // 1 or more
+  Index ahead_length = 1;  // 1 or more, or 0 with b_ahead
   Index ahead_stride = 0;
   ProductCopy<T> copy = {};  // what has come is packed
-  // Values from b on that are brought in, too, with every step of k: of the next columns where B's rows come
-  // from memory. 0: none.
+  // Or, if `ahead_rows`, `ahead_length` and `ahead_stride` are 0, the next columns of B, so many values
+  // behind b in every step of k: where B's rows come from memory.
   Index b_ahead = 0;
 };
 

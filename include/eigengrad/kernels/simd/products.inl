@@ -195,6 +195,10 @@ template <class Rows, int height, int vectors, class T, class Meanwhile>
       __builtin_prefetch(ahead, 0, 2);
       ahead += errands.ahead_step;
       if (ahead >= ahead_end) {
+        if (tile.b_ahead > 0) {
+          bring_in_columns<vectors>(b + tile.b_ahead);
+          if constexpr (tile_unroll == 2) bring_in_columns<vectors>(b + tile.b_step + tile.b_ahead);
+        }
         ahead_end += tile.ahead_stride;
         ahead = ahead_end - tile.ahead_length;
         if (--errands.ahead_rows <= 0) errands.ahead_step = 0;
@@ -211,10 +215,6 @@ template <class Rows, int height, int vectors, class T, class Meanwhile>
           to += tile.copy.width;
         }
       meanwhile();
-      if (tile.b_ahead > 0) {
-        bring_in_columns<vectors>(b + tile.b_ahead);
-        if constexpr (tile_unroll == 2) bring_in_columns<vectors>(b + tile.b_step + tile.b_ahead);
-      }
       a.prefetch(tile.a_step);
       add_outer_product<height, vectors>(a, b, sum);
       a.advance(tile.a_step);
