@@ -24,7 +24,7 @@ template <int count, class T>
 template <class T>
 inline void matrix_vector_rows(Isa, const T* rows, Index stride, Index row_count, const T* v, Index n, T* y) {
   Index r = 0;
-  for (; r + 8 <= row_count; r += 8) dot_rows<8>(rows + r * stride, stride, v, n, y + r);
+  for (; r + 4 <= row_count; r += 4) dot_rows<4>(rows + r * stride, stride, v, n, y + r);
   for (; r < row_count; ++r) dot_rows<1>(rows + r * stride, stride, v, n, y + r);
 }
 
