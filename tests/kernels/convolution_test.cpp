@@ -169,6 +169,8 @@ TEST_CASE_TEMPLATE("convolution: strides and padding far beyond the image", T, f
   check_convolution<T>({1, 4, 4, 2}, {2, 2, 2, 40}, {.stride = far * far, .padding = 0}, generator);
   check_convolution<T>({1, 4, 4, 40}, {2, 2, 40, 3}, {.stride = far, .padding = 0}, generator);
   check_convolution<T>({600, 4, 4, 48}, {3, 3, 48, 48}, {.stride = far, .padding = 1}, generator);
+  const Index most = (Index{1} << 31) - 1;
+  check_convolution<T>({4, 2, 2, 16}, {1, 1, 16, 16}, {.stride = 2 * most + 2, .padding = most}, generator);
 }
 
 TEST_CASE_TEMPLATE("convolutions give the same bits for any number of threads", T, float, double) {

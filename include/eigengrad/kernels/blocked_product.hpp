@@ -99,6 +99,9 @@ class BlockedProduct {
   /// another one has packed, line by line.
   static constexpr Index own_shared_size = (256 << 10) / static_cast<Index>(sizeof(T));
 
+  /// Values by which a row of B that comes from memory is brought in ahead.
+  static constexpr Index streamed_ahead = 256 / static_cast<Index>(sizeof(T));
+
   using Panels = ProductPanels<T>;
 
   /// The most steps of k in a block.
@@ -233,7 +236,7 @@ class BlockedProduct {
     tile.accumulate = accumulate;
     tile.past_caches = past_caches;
     const bool streams = roles_.b_comes_from_memory();
-    if (streams) tile.b_ahead = 256 / static_cast<Index>(sizeof(T));
+    if (streams) tile.b_ahead = streamed_ahead;
     for (Index from = column_begin; from < column_end; from += chunk)
       for (Index i = a_shared_ ? 0 : first, rows; i < row_end; i += rows) {
         rows = a.are_all_in_place() ? tile_height(kernels_, a_.width, row_end - i) : a_.panel_used(i);

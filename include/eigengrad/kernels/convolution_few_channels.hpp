@@ -12,7 +12,8 @@ namespace eigengrad::kernels::detail {
 /// What every pixel of dy sends through every tap, [pixels, taps Cin], is one product; a pixel of dx sums
 /// what meets it. Where Kh Kw Cin <= Cout that intermediate result is no larger than dy, and neither dy is
 /// packed as often nor a register tile left as empty as where each tap is a product of its own. A single tap
-/// leaves nothing to sum: a few channels are enough for Gather then.
+/// leaves nothing to sum, and Gather needs no intermediate result, as long as images and channels fill its
+/// tiles.
 template <class T>
 class FewChannels {
  public:
@@ -21,7 +22,7 @@ class FewChannels {
 
   static bool suits(const ConvolutionGeometry& g) {
     const Index taps = g.kernel_height * g.kernel_width;
-    return taps * g.in <= g.out && (taps > 1 || g.in < 8);
+    return taps * g.in <= g.out && (taps > 1 || g.in < 16 || g.n < 4);
   }
 
   void run(const T* dy, const T* weights, const T* bias, T* dx) const {

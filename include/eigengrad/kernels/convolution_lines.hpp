@@ -25,8 +25,8 @@ struct LaneGroups {
 
 /// For an output of `height` rows and so many channels: the fewest equal bands that fill a tile with lanes,
 /// all of it or two thirds, which still hide latencies, in every group; or at least in one. Two thirds take
-/// more groups, each of which costs as much besides as 120 steps of a lane: too much for short sums. Of a
-/// narrow tile more lanes than another has rows are enough.
+/// more groups, each of which costs as much besides as 120 steps of a lane: too much for short sums, where
+/// that is a sixteenth of all steps. Of a narrow tile more lanes than another has rows are enough.
 template <class T>
 LaneGroups choose_lanes(const ProductKernels<T>& kernels, Index images, Index height, Index stride,
                         bool gradient, Index features, Index steps, bool lanes_are_columns) {

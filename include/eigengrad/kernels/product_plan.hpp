@@ -53,7 +53,8 @@ struct ProductPlan {
   /// What it takes to begin a task, in units of 8 multiply-adds like the work of a product.
   static constexpr double task_work = 1200;
 
-  /// Panels of a tile, at most `widest`: the longest-working of `threads` has the least to do.
+  /// Panels of a tile, at most `widest`: the longest-working of `threads` has the least to do, of panels of
+  /// `panel_work` each and of tasks to begin.
   static Index best_tile(Index panels, Index widest, Index threads, double panel_work) {
     Index best = 1;
     double least = std::numeric_limits<double>::infinity();

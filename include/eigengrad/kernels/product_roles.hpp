@@ -1,5 +1,5 @@
 /// Which operand of a product is shared by all tasks, which is cut into them, and which of them are read
-/// where they lie. All of it follows from the extents, so that it may decide about blocks of k.
+/// where they lie.
 #pragma once
 
 #include "eigengrad/kernels/product_operand.hpp"
@@ -36,12 +36,13 @@ struct ProductRoles {
     if (panels <= few_panels) return true;
     return is_shared && a_is_shared && !same_sets && operand.width * size >= 48 && !pays;
   }
-  /// Whether B is cut, read in place, and so large that its rows come from memory. Tiles bring them in along
-  /// the rows then, and blocks of k are shorter, so that the lines stay in the second-level cache for the
-  /// next panels of A even where all rows lie in few sets.
+  /// Whether B is cut, read in place, and so large that its rows, which are long, come from memory. Tiles
+  /// bring them in along the rows then, and blocks of k are shorter, so that the lines stay in the
+  /// second-level cache for the next panels of A even where all rows lie in few sets. Follows from the
+  /// extents alone, since blocks of k do.
   bool b_comes_from_memory() const {
     return a_is_shared && b.k_major && divide_up(a.extent, a.width) <= few_panels &&
-           b.extent * b.depth * static_cast<Index>(sizeof(T)) >= memory_size;
+           b.extent >= 8 * b.width && b.extent * b.depth * static_cast<Index>(sizeof(T)) >= memory_size;
   }
 
  private:
