@@ -92,6 +92,8 @@ TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops where work i
   check_convolution<T>({2, 16, 6, 30}, {3, 3, 30, 15}, {.stride = 1, .padding = 1}, generator);
   check_convolution<T>({37, 5, 4, 8}, {3, 2, 8, 7}, {.stride = 2, .padding = 1}, generator);
   check_convolution<T>({48, 6, 6, 9}, {4, 4, 9, 40}, {.stride = 2, .padding = 1}, generator);
+  // Short sums: groups of twelve images where eight would leave none over.
+  check_convolution<T>({32, 6, 5, 2}, {3, 3, 2, 40}, {.stride = 1, .padding = 1}, generator);
   // Panels in one row of tiles.
   check_convolution<T>({13, 6, 6, 3}, {3, 3, 3, 64}, {.stride = 1, .padding = 1}, generator);
   // Several blocks of the weight gradient, of pixels and of lines.

@@ -275,7 +275,7 @@ class BlockedProduct {
   ProductOperand<T> a_, b_;
   Index k_;
   ProductRoles<T> roles_;
-  bool a_shared_;
+  bool a_shared_;  // short for what roles_ says
   const ProductOperand<T>&shared_, &cut_;
   double work_;
   ProductPlan plan_;

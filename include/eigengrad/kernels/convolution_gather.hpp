@@ -40,10 +40,8 @@ class Gather {
         kernel_height_(g.kernel_height),
         kernel_width_(g.kernel_width),
         lanes_are_columns_(features_ <= kernels_.row_step && features_ < kernels_.column_step),
-        lanes_(choose_lanes(
-            kernels_, g.n, height_, g.stride, gradient, features_,
-            g.kernel_height * g.kernel_width * depth_ / (gradient ? g.stride : 1) / (gradient ? g.stride : 1),
-            lanes_are_columns_)),
+        lanes_(choose_lanes(kernels_, g.n, height_, g.stride, gradient, features_,
+                            g.kernel_height * g.kernel_width * depth_, lanes_are_columns_)),
         band_height_(height_ / lanes_.bands),
         rows_({band_height_, source_height_, g.kernel_height, g.stride, g.padding},
               {.gradient = gradient, .clip = lanes_.bands == 1, .share = share}),

@@ -23,15 +23,17 @@ struct LaneGroups {
   Index width(Index group) const { return round_up(used(group), step); }
 };
 
-/// For an output of `height` rows and so many channels: the fewest equal bands that fill a tile with lanes,
-/// all of it or two thirds, which still hide latencies, in every group; or at least in one. Two thirds take
-/// more groups, each of which costs as much besides as 120 steps of a lane: too much for short sums, where
-/// that is a sixteenth of all steps. Of a narrow tile more lanes than another has rows are enough.
+/// For an output of `height` rows and so many channels, sums of `terms` over all taps: the fewest equal bands
+/// that fill a tile with lanes, all of it or two thirds, which still hide latencies, in every group; or at
+/// least in one. Two thirds take more groups, each of which costs as much besides as 120 steps of a lane: too
+/// much for short sums, where that is a sixteenth of all steps. Of a narrow tile more lanes than another has
+/// rows are enough.
 template <class T>
 LaneGroups choose_lanes(const ProductKernels<T>& kernels, Index images, Index height, Index stride,
-                        bool gradient, Index features, Index steps, bool lanes_are_columns) {
+                        bool gradient, Index features, Index terms, bool lanes_are_columns) {
   const Index full = lanes_are_columns ? kernels.columns : most_rows(kernels, features),
-              two_thirds = full / (3 * kernels.row_step) * 2 * kernels.row_step;
+              two_thirds = full / (3 * kernels.row_step) * 2 * kernels.row_step,
+              steps = gradient ? terms / stride / stride : terms;  // of an output, on average
   const auto fits = [&](Index lanes) {
     return !lanes_are_columns && two_thirds >= 8 && lanes % full != 0 && lanes % two_thirds == 0 &&
            (lanes / two_thirds - divide_up(lanes, full)) * 120 <= lanes * steps / 16;
