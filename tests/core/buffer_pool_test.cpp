@@ -16,17 +16,17 @@ using detail::BufferPool;
 TEST_CASE("size classes: four to each power of two, the smallest that holds the bytes") {
   int largest = 0;
   for (std::size_t bytes = 1; bytes < std::size_t{1} << 20; bytes += 1 + bytes / 7) {
-    const int size_class = BufferPool::class_of(bytes);
+    const int size_class = detail::class_of(bytes);
     CAPTURE(bytes);
-    CHECK(BufferPool::class_bytes(size_class) >= bytes);
-    if (size_class > 0) CHECK(BufferPool::class_bytes(size_class - 1) < bytes);
+    CHECK(detail::class_bytes(size_class) >= bytes);
+    if (size_class > 0) CHECK(detail::class_bytes(size_class - 1) < bytes);
     CHECK(size_class >= largest);
     largest = size_class;
   }
   for (int size_class = 0; size_class < 100; ++size_class) {
-    const std::size_t bytes = BufferPool::class_bytes(size_class);
-    CHECK(BufferPool::class_of(bytes) == size_class);
-    CHECK(BufferPool::class_of(bytes + 1) == size_class + 1);
+    const std::size_t bytes = detail::class_bytes(size_class);
+    CHECK(detail::class_of(bytes) == size_class);
+    CHECK(detail::class_of(bytes + 1) == size_class + 1);
   }
 }
 
@@ -107,4 +107,61 @@ TEST_CASE("tensors may be made, shared and dropped on several threads at once") 
   for (std::thread& thread : threads) thread.join();
   for (int count : wrong) CHECK(count == 0);
   CHECK(shared(0) == 5);
+}
+
+TEST_CASE(
+    "what a thread keeps of small buffers goes to the others when it ends, and to the system on request") {
+  if (BufferPool::instance().frees_for_real()) return;
+  release_unused_memory();
+  constexpr Index size = 700;
+  const float* place = nullptr;
+  std::thread([&] {
+    const Tensor first = Tensor::zeros({size});
+    place = first.data();
+  }).join();
+  const Tensor other = Tensor::zeros({size});
+  CHECK(other.data() == place);
+}
+
+TEST_CASE("a buffer may be dropped by another thread than the one that asked for it") {
+  for (int round = 0; round < 3; ++round) {
+    std::vector<Tensor> tensors;
+    for (Index i = 0; i < 3000; ++i)  // more than a thread keeps
+      tensors.push_back(Tensor::full({1 + i % 300}, static_cast<double>(i)));
+    bool is_right = true;
+    std::thread([&] {
+      for (Index i = 0; i < 3000; ++i) {
+        Tensor& tensor = tensors[static_cast<std::size_t>(i)];
+        is_right &= tensor(i % 300) == static_cast<float>(i);
+        tensor = Tensor::full({1 + i % 7}, static_cast<double>(i));
+      }
+      for (Index i = 0; i < 3000; ++i)
+        is_right &= tensors[static_cast<std::size_t>(i)](i % 7) == static_cast<float>(i);
+    }).join();
+    CHECK(is_right);
+  }
+}
+
+namespace {
+/// Drops a tensor after the thread has handed over what it kept.
+struct DropsLate {
+  Tensor tensor;
+  ~DropsLate() { tensor = Tensor(); }
+};
+}  // namespace
+
+TEST_CASE("a tensor may outlive what its thread keeps, and is not lost") {
+  if (BufferPool::instance().frees_for_real()) return;
+  release_unused_memory();
+  constexpr Index size = 900;
+  const float* place = nullptr;
+  std::thread([&] {
+    thread_local DropsLate late;  // destroyed last, since made first
+    late.tensor = Tensor::full({size}, 1);
+    place = late.tensor.data();
+    { const Tensor opens = Tensor::zeros({10}); }
+  }).join();
+  const Tensor other = Tensor::full({size}, 2);
+  CHECK(other.data() == place);
+  CHECK(other(size - 1) == 2);
 }

@@ -29,6 +29,17 @@ inline constexpr std::size_t buffer_alignment = 64;
 /// megabytes otherwise wait for the translation of addresses.
 inline constexpr std::size_t huge_page = std::size_t{2} << 20;
 
+/// Bytes of a size class: 64 * 2^(c/4) * (1 + (c%4)/4).
+inline std::size_t class_bytes(int size_class) {
+  return (std::size_t{16} << (size_class / 4)) * (4 + static_cast<std::size_t>(size_class % 4));
+}
+/// The smallest class that holds `bytes`.
+inline int class_of(std::size_t bytes) {
+  if (bytes <= buffer_alignment) return 0;
+  const int shift = static_cast<int>(std::bit_width(bytes - 1)) - 3;  // the top three bits select the class
+  return (shift - 4) * 4 + static_cast<int>((bytes - 1) >> shift) - 4 + 1;
+}
+
 /// Head of every buffer; the payload follows it at the next 64-byte boundary.
 struct alignas(buffer_alignment) BufferHead {
   std::atomic<std::int64_t> references;
@@ -36,6 +47,7 @@ struct alignas(buffer_alignment) BufferHead {
   int size_class;
   void* memory;  // what the system gave, in which the head lies
   void* payload() { return this + 1; }
+  std::size_t bytes() const { return class_bytes(size_class); }
 };
 
 /// A lock that is held for a few instructions only: half as dear as a mutex where nobody contends for it.
@@ -51,8 +63,49 @@ class SpinLock {
   std::atomic<bool> taken_ = false;
 };
 
-/// Free lists of buffers by size class (four classes to each power of two). One per process, never destroyed,
-/// locked. Cannot change a result: a buffer's contents are undefined until written.
+/// Small buffers that a thread has given back, for itself and without a lock, which would take longer than all
+/// else that a small tensor needs. What it keeps when it ends goes to the pool.
+class ThreadBuffers {
+ public:
+  /// Classes of up to 16 KB; a thread keeps at most 1 MB.
+  static constexpr int classes = 33;
+  static constexpr std::size_t most_bytes = std::size_t{1} << 20;
+
+  BufferHead* take(int size_class) {
+    BufferHead* const head = free_[size_class];
+    if (head != nullptr) {
+      free_[size_class] = head->next;
+      bytes_ -= head->bytes();
+    }
+    return head;
+  }
+  /// Whether it is kept: not by a thread that ends.
+  bool keep(BufferHead* head) {
+    if (head->size_class >= classes || bytes_ + head->bytes() > most_bytes) return false;
+    if (!is_open_ && !open()) return false;
+    head->next = std::exchange(free_[head->size_class], head);
+    bytes_ += head->bytes();
+    return true;
+  }
+  /// Hands everything to give(head).
+  template <class Give>
+  void empty(Give&& give) {
+    for (int size_class = 0; size_class < classes; ++size_class)
+      while (BufferHead* const head = take(size_class)) give(head);
+  }
+
+ private:
+  /// A thread's first one; sees to it that they are handed over when the thread ends. False once it has.
+  bool open();
+
+  BufferHead* free_[classes] = {};
+  std::size_t bytes_ = 0;
+  bool is_open_ = false, has_ended_ = false;
+};
+
+/// Free lists of buffers by size class (four classes to each power of two): each thread's of small ones, and
+/// those of the process, locked. Never destroyed. Cannot change a result: a buffer's contents are undefined
+/// until written.
 class BufferPool {
  public:
   static BufferPool& instance() {
@@ -62,27 +115,28 @@ class BufferPool {
 
   BufferHead* acquire(std::size_t bytes) {
     const int size_class = class_of(bytes);
-    BufferHead* head = nullptr;
-    {
-      const std::lock_guard lock(lock_);
-      if (BufferHead*& list = free_list_for(size_class); list != nullptr)
-        head = std::exchange(list, list->next);
-    }
+    BufferHead* head = size_class < ThreadBuffers::classes ? of_thread_.take(size_class) : nullptr;
+    if (head == nullptr) head = take(size_class);
     if (head == nullptr) head = allocate(size_class, bytes);
     head->references.store(1, std::memory_order_relaxed);
     if (poison_.load(std::memory_order_relaxed))
-      std::memset(head->payload(), 0xFF, class_bytes(head->size_class));
+      std::memset(head->payload(), 0xFF, head->bytes());
     return head;
   }
 
   void give_back(BufferHead* head) {
     if (frees_for_real_) return std::free(head->memory);
+    if (!of_thread_.keep(head)) share(head);
+  }
+  /// Gives it back to all threads.
+  void share(BufferHead* head) {
     const std::lock_guard lock(lock_);
     head->next = std::exchange(free_[head->size_class], head);
   }
 
-  /// Returns all unused buffers to the system.
+  /// Returns all unused buffers to the system but the small ones that other threads keep.
   void release_unused() {
+    of_thread_.empty([](BufferHead* head) { std::free(head->memory); });
     {
       const std::lock_guard lock(lock_);
       for (BufferHead*& list : free_)
@@ -99,21 +153,17 @@ class BufferPool {
   /// Whether nothing is kept, because a memory checker watches.
   bool frees_for_real() const { return frees_for_real_; }
 
-  /// Bytes of a size class: 64 * 2^(c/4) * (1 + (c%4)/4).
-  static std::size_t class_bytes(int size_class) {
-    return (std::size_t{16} << (size_class / 4)) * (4 + static_cast<std::size_t>(size_class % 4));
-  }
-  /// The smallest class that holds `bytes`.
-  static int class_of(std::size_t bytes) {
-    if (bytes <= buffer_alignment) return 0;
-    const int shift = static_cast<int>(std::bit_width(bytes - 1)) - 3;  // the top three bits select the class
-    return (shift - 4) * 4 + static_cast<int>((bytes - 1) >> shift) - 4 + 1;
-  }
-
  private:
   static constexpr int classes = 4 * 56;
 
   BufferPool() : frees_for_real_(wants_real_frees()) {}
+
+  /// What all threads share of the class; null if there is none.
+  BufferHead* take(int size_class) {
+    const std::lock_guard lock(lock_);
+    BufferHead*& list = free_list_for(size_class);
+    return list == nullptr ? nullptr : std::exchange(list, list->next);
+  }
 
   /// The class's own list; if it is empty and its buffers are large, the smallest of those up to eight times
   /// as large that has any.
@@ -164,11 +214,27 @@ class BufferPool {
     return preload != nullptr && std::strstr(preload, "vgpreload") != nullptr;
   }
 
+  static inline constinit thread_local ThreadBuffers of_thread_;
+
   SpinLock lock_;
   BufferHead* free_[classes] = {};
   std::atomic<bool> poison_ = false;
   bool frees_for_real_;
 };
+
+inline bool ThreadBuffers::open() {
+  struct End {
+    ThreadBuffers& buffers;
+    ~End() {
+      buffers.is_open_ = false;
+      buffers.has_ended_ = true;
+      buffers.empty([](BufferHead* head) { BufferPool::instance().share(head); });
+    }
+  };
+  if (has_ended_) return false;
+  thread_local const End end{*this};
+  return is_open_ = true;
+}
 
 /// A counted reference to a pool buffer; may be shared between threads like std::shared_ptr.
 class Buffer {

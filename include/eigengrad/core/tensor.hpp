@@ -152,7 +152,8 @@ class BasicTensor {
   }
 
  private:
-  BasicTensor(const Shape& shape, detail::Buffer buffer) : shape_(shape), buffer_(std::move(buffer)) {}
+  BasicTensor(const Shape& shape, detail::Buffer buffer)
+      : shape_(shape.copied_by_extents()), buffer_(std::move(buffer)) {}
 
   Index offset(std::initializer_list<Index> indices) const {
     check(static_cast<int>(indices.size()) == rank(), "Tensor: ", indices.size(), " indices for shape ",
