@@ -22,7 +22,7 @@ template <class T>
 class BlockedProduct {
  public:
   /// Where rows of A share sets of the first-level cache, panels stay low enough to be read where they lie.
-  BlockedProduct(ProductOperand<T> a, ProductOperand<T> b, Index k)
+  BlockedProduct(const ProductOperand<T>& a, const ProductOperand<T>& b, Index k)
       : kernels_(product_kernels<T>()),
         a_(a.with_panels(a.rows_share_sets() ? kernels_.rows : most_rows(kernels_, b.extent),
                          kernels_.row_step)),
@@ -229,7 +229,7 @@ class BlockedProduct {
     // A small one is in the second-level cache since the last columns.
     const bool brings_a = !a_shared_ || a_.extent * count > own_shared_size;
     const Index brought_rows = ProductLookahead<T>::rows_of_tile(count, count);
-    ProductTile<T> tile{};
+    ProductTile<T> tile;  // not {}: zeros take longer than a small product
     tile.runs = &run;
     tile.run_count = 1;
     tile.c_row_step = b_.extent;

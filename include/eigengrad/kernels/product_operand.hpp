@@ -114,12 +114,15 @@ struct ProductOperand {
 
   /// The same with panels.
   ProductOperand with_panels(Index panel_width, Index panel_step) const {
-    ProductOperand result = *this;
-    result.width = panel_width;
-    result.step = panel_step;
-    result.padded = round_up(extent, panel_step);
-    result.whole = extent / panel_width * panel_width;
-    return result;
+    return {data,
+            stride,
+            k_major,
+            extent,
+            depth,
+            panel_width,
+            panel_step,
+            round_up(extent, panel_step),
+            extent / panel_width * panel_width};
   }
 
   /// Whether its rows in memory all begin in the same few sets of the first-level cache; and whether a panel

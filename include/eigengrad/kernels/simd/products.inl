@@ -21,29 +21,45 @@ struct TileResult {
   Index columns;
 };
 
+// Rows of C in one vector of the tile, or in its first `count` columns.
+template <bool is_whole, int height, int vectors, class T>
+[[gnu::always_inline]] inline void store_edge_of_vector(const ProductTile<T>& tile, const TileResult<T>& to, int vector,
+                                                        Index count, const Vector<T> (&sum)[height][vectors]) {
+  const Index rows = tile.rows, c_row_step = tile.c_row_step;  // the compiler must assume that stores change `tile`
+  const bool accumulate = tile.accumulate, has_slope = tile.slope != 1;
+  const bool bias_by_row = to.bias != nullptr && tile.bias_by_row;
+  const Vector<T> slope = broadcast(tile.slope);
+  T* c = to.c + vector * lanes<T>;
+  Vector<T> offset = {};
+  if (to.bias != nullptr && !bias_by_row) {
+    const T* const bias = to.bias + vector * lanes<T>;
+    offset = is_whole ? load(bias) : load_part(bias, count);
+  }
+  for (Index i = 0; i < rows; ++i, c += c_row_step) {
+    if (accumulate)
+      offset = is_whole ? load<T>(c) : load_part<T>(c, count);
+    else if (bias_by_row)
+      offset = broadcast(to.bias[i]);
+    Vector<T> z = sum[i][vector] + offset;
+    if (has_slope) z = z < Vector<T>{} ? slope * z : z;
+    if constexpr (is_whole)
+      store(c, z);
+    else
+      store_part(c, z, count);
+  }
+}
+
 // C rows and columns that do not fill the register tile.
 template <int height, int vectors, class T>
 void store_tile_edge(const ProductTile<T>& tile, const TileResult<T>& to,
                      const Vector<T> (&sum)[height][vectors]) {
-  const Vector<T> slope = broadcast(tile.slope);
-  for (Index i = 0; i < tile.rows; ++i)
-    for (Index j = 0; j < vectors && j * lanes<T> < to.columns; ++j) {
-      const Index count = to.columns - j * lanes<T>;
-      const bool is_whole = count >= lanes<T>;
-      T* const c = to.c + i * tile.c_row_step + j * lanes<T>;
-      Vector<T> z = sum[i][j];
-      if (tile.accumulate)
-        z += is_whole ? load<T>(c) : load_part<T>(c, count);
-      else if (to.bias != nullptr && tile.bias_by_row)
-        z += to.bias[i];
-      else if (to.bias != nullptr)
-        z += is_whole ? load(to.bias + j * lanes<T>) : load_part(to.bias + j * lanes<T>, count);
-      z = z < Vector<T>{} ? slope * z : z;
-      if (is_whole)
-        store(c, z);
-      else
-        store_part(c, z, count);
-    }
+  for (int j = 0; j < vectors && j * lanes<T> < to.columns; ++j) {
+    const Index count = to.columns - j * lanes<T>;
+    if (count >= lanes<T>)
+      store_edge_of_vector<true>(tile, to, j, count, sum);
+    else
+      store_edge_of_vector<false>(tile, to, j, count, sum);
+  }
 }
 
 // C rows that are not contiguous.
