@@ -96,6 +96,12 @@ TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops where work i
   check_convolution<T>({32, 6, 5, 2}, {3, 3, 2, 40}, {.stride = 1, .padding = 1}, generator);
   // Panels in one row of tiles.
   check_convolution<T>({13, 6, 6, 3}, {3, 3, 3, 64}, {.stride = 1, .padding = 1}, generator);
+  // Unfolded images in the weight gradient: several blocks, more than tasks, several tiles, dy padded.
+  check_convolution<T>({60, 28, 28, 1}, {4, 4, 1, 64}, {.stride = 2, .padding = 1}, generator);
+  check_convolution<T>({7, 50, 61, 3}, {3, 3, 3, 40}, {.stride = 1, .padding = 1}, generator);
+  check_convolution<T>({4, 40, 700, 1}, {5, 2, 1, 33}, {.stride = 1, .padding = 0}, generator);
+  check_convolution<T>({3, 11, 9, 1}, {7, 3, 1, 70}, {.stride = 3, .padding = 2}, generator);
+  check_convolution<T>({1, 3, 4, 1}, {3, 1, 1, 33}, {.stride = 1, .padding = 0}, generator);
   // Several blocks of the weight gradient, of pixels and of lines.
   check_convolution<T>({200, 4, 4, 70}, {2, 2, 70, 70}, {.stride = 1, .padding = 0}, generator);
   check_convolution<T>({6, 24, 24, 40}, {3, 3, 40, 40}, {.stride = 1, .padding = 1}, generator);

@@ -5,13 +5,15 @@
 /// about as large, but relative to the largest products of the pixels and taps of outputs that are taken
 /// together, not to each output's. Values that are not finite spread further: an infinite pixel can make its
 /// outputs NaN, and a NaN also those that are taken together with them; an infinite weight also outputs that
-/// it is no part of, and a NaN in x or dy also gradients of other taps of its channels.
+/// it is no part of, and a NaN in x or dy also gradients of other taps of its channels; so can one in dy next
+/// to the padding where images have very few channels.
 #pragma once
 
 #include "eigengrad/kernels/convolution_few_channels.hpp"
 #include "eigengrad/kernels/convolution_gather.hpp"
 #include "eigengrad/kernels/convolution_weight_gradient.hpp"
 #include "eigengrad/kernels/convolution_weight_gradient_shared.hpp"
+#include "eigengrad/kernels/convolution_weight_gradient_unfolded.hpp"
 #include "eigengrad/kernels/elementwise.hpp"
 
 namespace eigengrad::kernels {
@@ -86,6 +88,8 @@ BasicTensor<T> conv2d_weight_gradient(const BasicTensor<T>& x, const BasicTensor
   if (dw.size() == 0) return dw;
   if (detail::SharedWeightGradient<T>::pays(g))
     detail::SharedWeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
+  else if (detail::UnfoldedWeightGradient<T>::suits(g))
+    detail::UnfoldedWeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
   else
     detail::WeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
   return dw;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "eigengrad/kernels/convolution_geometry.hpp"
+#include "eigengrad/kernels/padded_lines.hpp"
 #include "eigengrad/kernels/products.hpp"
 
 namespace eigengrad::kernels::detail {
@@ -64,23 +65,12 @@ class WeightGradient {
   }
 
  private:
-  /// Lines of `length` values with zeros before and behind, and a tile's worth of room at the end, which
-  /// tiles read; an empty tensor if not `needed`.
+  /// Such lines, and a tile's worth of room at the end; an empty tensor if not `needed`.
   BasicTensor<T> copy_lines(const T* from, Index lines, Index length, Index before, Index step,
                             bool needed) const {
     if (!needed) return {};
-    BasicTensor<T> copy = BasicTensor<T>::uninitialized({lines * step + kernels_.narrow_rows});
-    T* const to = copy.mutable_data();
-    parallel_blocks(lines, 64, static_cast<double>(copy.size()), [&](Index first, Index last) {
-      for (Index line = first; line < last; ++line) {
-        T* const values = to + line * step;
-        std::fill_n(values, before, T(0));
-        std::copy_n(from + line * length, length, values + before);
-        std::fill_n(values + before + length, step - before - length, T(0));
-      }
-    });
-    std::fill_n(to + lines * step, kernels_.narrow_rows, T(0));
-    return copy;
+    return PaddedLines{.groups = 1, .lines = lines, .length = length, .before = before, .step = step}.copy(
+        from, kernels_.narrow_rows);
   }
 
   /// Rows [row_begin, row_end) of the taps of one kernel row, summed over the runs [begin, end).
