@@ -94,6 +94,10 @@ TEST_CASE_TEMPLATE("transpose: matrices, images between channels last and first"
   };
   for (Index rows : {1, 31, 32, 33, 65, 300})
     for (Index columns : {1, 2, 31, 32, 33, 301}) check_order({rows, columns}, {1, 0});
+  check_order({70, 1100}, {1, 0});
+  check_order({1100, 70}, {1, 0});
+  check_order({2100, 3}, {1, 0});
+  check_order({3, 2100}, {1, 0});
   check_order({7, 9, 11, 5}, {0, 3, 1, 2});
   check_order({7, 5, 9, 11}, {0, 2, 3, 1});
   check_order({6, 40, 35}, {0, 2, 1});

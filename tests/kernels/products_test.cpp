@@ -124,6 +124,19 @@ TEST_CASE_TEMPLATE("matmul agrees with plain loops where one operand is narrow",
       }
 }
 
+TEST_CASE_TEMPLATE("matmul agrees with plain loops where the transposed result is computed", T, float,
+                   double) {
+  const Poison poison;
+  std::mt19937 generator(17);
+  for (const auto& [m, n, k] : {std::array<Index, 3>{90, 40, 2100},
+                                {300, 17, 2048},
+                                {1000, 2, 3000},
+                                {65, 64, 2500},
+                                {2, 1, 5000},
+                                {1100, 130, 2049}})
+    for (const bool with_bias : {false, true}) check_product<T>(m, n, k, true, false, with_bias, generator);
+}
+
 TEST_CASE_TEMPLATE("matmul agrees with plain loops where a few rows meet a matrix from memory", T, float,
                    double) {
   const Poison poison;
@@ -200,7 +213,7 @@ TEST_CASE_TEMPLATE("matmul gives the same bits for any number of threads", T, fl
   const Index shapes[][3] = {{128, 300, 700}, {1000, 130, 90},   {20, 30, 12'000}, {64, 64, 64},
                              {1, 2000, 300},  {2000, 1, 300},    {13, 1024, 900},  {1, 130, 3000},
                              {130, 1, 3000},  {100, 1024, 1100}, {900, 520, 1024}, {1100, 512, 1024},
-                             {20, 4099, 800}};
+                             {20, 4099, 800}, {130, 20, 5000}};
   for (const auto& [m, n, k] : shapes) {
     const BasicTensor<T> a = random<T>(generator, {k, m}), b = random<T>(generator, {k, n});
     set_thread_count(1);

@@ -34,6 +34,8 @@ class BlockedProduct {
         cut_(roles_.cut),
         work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8) {}
 
+  /// Whether A's rows are cut into tasks, not B's columns.
+  bool cuts_a() const { return !a_shared_; }
   void run(const T* bias, T* c) { return is_small() ? run_small(bias, c) : run_blocks(bias, c); }
 
   /// Whether update() can do it: k is one block, and rows of A lie side by side. Small products need no help.

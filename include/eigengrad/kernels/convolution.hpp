@@ -80,7 +80,7 @@ BasicTensor<T> conv2d_weight_gradient(const BasicTensor<T>& x, const BasicTensor
   const char* const name = "conv2d_weight_gradient";
   const detail::ConvolutionGeometry g(name, "x", x.shape(), weight_shape, options);
   g.check_output(name, dy.shape());
-  if (g.is_product() && g.in <= g.out)  // else the tall operand would be packed in narrow panels
+  if (g.is_product())
     return detail::multiply<T>(x.data(), true, dy.data(), false, g.in, g.out, x.rows(), nullptr)
         .reshape(weight_shape);
   if (x.size() == 0) return BasicTensor<T>::zeros(weight_shape);

@@ -8,6 +8,7 @@
 
 #include "eigengrad/core/parallel.hpp"
 #include "eigengrad/core/tensor.hpp"
+#include "eigengrad/kernels/simd.hpp"
 
 namespace eigengrad::kernels {
 
@@ -103,6 +104,28 @@ struct TransposedAxes {
   }
 };
 
+/// Where the last but one axis of the result is the innermost of x: matrices, each cut into blocks.
+template <class T>
+void transpose_matrices(const TransposedAxes& axes, Index size, const T* x, T* y) {
+  constexpr Index block_rows = 64, block_columns = 1024;
+  const auto last = static_cast<std::size_t>(axes.rank - 1);
+  const Index rows = axes.extent[last - 1], columns = axes.extent[last], stride = axes.stride[last];
+  const Index row_blocks = (rows + block_rows - 1) / block_rows;
+  const Index column_blocks = (columns + block_columns - 1) / block_columns,
+              blocks = row_blocks * column_blocks;
+  parallel_for(size / (rows * columns) * blocks, static_cast<double>(size), [&](Index task) {
+    const Index row = task % blocks / column_blocks * block_rows,
+                column = task % column_blocks * block_columns;
+    const Index first = task / blocks * rows + row;  // among the rows of all matrices
+    const T* const from = x + axes.offset(first) + column * stride;
+    T* const to = y + first * columns + column;
+    dispatch([&](auto isa) {
+      transpose_matrix(isa, from, stride, std::min(block_rows, rows - row),
+                       std::min(block_columns, columns - column), to, columns);
+    });
+  });
+}
+
 }  // namespace detail
 
 /// y[i_p0, i_p1, ...] = x[i_0, i_1, ...]: axis k of y is axis permutation[k] of x. Throws unless every axis
@@ -116,6 +139,10 @@ BasicTensor<T> transpose(const BasicTensor<T>& x, std::span<const int> permutati
   T* const to = y.mutable_data();
   const auto last = static_cast<std::size_t>(axes.rank - 1);
   const Index columns = axes.extent[last], stride = axes.stride[last];
+  if (axes.stride[last - 1] == 1) {
+    detail::transpose_matrices(axes, x.size(), from, to);
+    return y;
+  }
   // Tiles of 32 rows by 32 columns of y, so that lines of x are used while they are in the cache.
   constexpr Index tile = 32;
   parallel_blocks(y.size() / columns, tile, static_cast<double>(y.size()), [&](Index begin, Index end) {

@@ -1,8 +1,11 @@
 /// Matrix products, alone and as fully connected layers.
 #pragma once
 
+#include <array>
+
 #include "eigengrad/core/tensor.hpp"
 #include "eigengrad/kernels/blocked_product.hpp"
+#include "eigengrad/kernels/layout.hpp"
 #include "eigengrad/kernels/matrix_vector.hpp"
 
 namespace eigengrad::kernels {
@@ -16,14 +19,22 @@ void check_bias(const char* name, const BasicTensor<T>* bias, Index features) {
           "]");
 }
 
+/// Sums so long that computing the transposed result and transposing it may pay.
+inline constexpr Index long_sum = 2048;
+
 /// op(a) op(b) + bias of contiguous matrices as an m by n tensor.
 template <class T>
 BasicTensor<T> multiply(const T* a, bool transpose_a, const T* b, bool transpose_b, Index m, Index n, Index k,
                         const BasicTensor<T>* bias) {
-  BasicTensor<T> c = BasicTensor<T>::uninitialized({m, n});
-  if (c.size() == 0) return c;
   const ProductOperand<T> left{a, transpose_a ? m : k, transpose_a, m, k};
   const ProductOperand<T> right{b, transpose_b ? k : n, !transpose_b, n, k};
+  // Where columns of A lie side by side and are cut into tasks, they lie in narrow pieces: wide panels of the
+  // other side are brought in and packed faster.
+  if (k >= long_sum && n > 1 && bias == nullptr && left.k_major && right.k_major &&
+      BlockedProduct<T>(left, right, k).cuts_a())
+    return transpose(multiply(b, true, a, false, n, m, k, bias), std::array{1, 0});
+  BasicTensor<T> c = BasicTensor<T>::uninitialized({m, n});
+  if (c.size() == 0) return c;
   const T* const offset = bias == nullptr ? nullptr : bias->data();
   if (n == 1)
     multiply_vector(left, b, k, offset, 0, c.mutable_data());

@@ -4,6 +4,7 @@
 #include "eigengrad/kernels/simd/elementwise.inl"
 #include "eigengrad/kernels/simd/reduce.inl"
 #include "eigengrad/kernels/simd/products.inl"
+#include "eigengrad/kernels/simd/transpose.inl"
 #include "eigengrad/kernels/simd/optimizer.inl"
 #include "eigengrad/kernels/simd/product_update.inl"
 #include "eigengrad/kernels/simd/softmax.inl"
