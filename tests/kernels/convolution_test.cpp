@@ -87,6 +87,8 @@ TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops where work i
                        generator);  // pixels without a tap
   check_convolution<T>({13, 9, 8, 20}, {1, 1, 20, 40}, {.stride = 2, .padding = 0}, generator);
   check_convolution<T>({9, 7, 6, 3}, {1, 1, 3, 20}, {.stride = 2, .padding = 0}, generator);
+  check_convolution<T>({5, 8, 7, 30}, {1, 1, 30, 260}, {.stride = 3, .padding = 0}, generator);
+  check_convolution<T>({50, 7, 7, 40}, {1, 1, 40, 20}, {}, generator);  // a long sum, transposed
   // Few output channels: groups of 24 lanes, of 16 and of what is left; and few input channels.
   check_convolution<T>({24, 5, 6, 5}, {3, 3, 5, 16}, {.stride = 1, .padding = 1}, generator);
   check_convolution<T>({2, 16, 6, 30}, {3, 3, 30, 15}, {.stride = 1, .padding = 1}, generator);

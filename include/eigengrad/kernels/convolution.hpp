@@ -18,6 +18,22 @@
 
 namespace eigengrad::kernels {
 
+namespace detail {
+/// The pixels that a single tap meets, x[n, p stride, q stride, c], side by side.
+template <class T>
+BasicTensor<T> met_pixels(const T* x, const ConvolutionGeometry& g) {
+  BasicTensor<T> pixels = BasicTensor<T>::uninitialized({g.n, g.out_height, g.out_width, g.in});
+  T* const to = pixels.mutable_data();
+  parallel_for(g.n * g.out_height, static_cast<double>(pixels.size()), [&](Index row) {
+    const T* const from =
+        x + (row / g.out_height * g.height + row % g.out_height * g.stride) * g.width * g.in;
+    for (Index q = 0; q < g.out_width; ++q)
+      copy_run(from + q * g.stride * g.in, to + (row * g.out_width + q) * g.in, g.in);
+  });
+  return pixels;
+}
+}  // namespace detail
+
 /// y[n, p, q, o] = sum over a, b, c of x[n, p stride + a - padding, q stride + b - padding, c] w[a, b, c, o]
 /// (+ bias[o]), x being zero outside; then a leaky ReLU of `slope`, if it is not 1.
 ///
@@ -84,6 +100,10 @@ BasicTensor<T> conv2d_weight_gradient(const BasicTensor<T>& x, const BasicTensor
     return detail::multiply<T>(x.data(), true, dy.data(), false, g.in, g.out, x.rows(), nullptr)
         .reshape(weight_shape);
   if (x.size() == 0) return BasicTensor<T>::zeros(weight_shape);
+  if (g.is_strided_product() && g.out >= 256)  // enough to pay for the copy
+    return detail::multiply<T>(detail::met_pixels(x.data(), g).data(), true, dy.data(), false, g.in, g.out,
+                               dy.rows(), nullptr)
+        .reshape(weight_shape);
   BasicTensor<T> dw = BasicTensor<T>::uninitialized(weight_shape);
   if (dw.size() == 0) return dw;
   if (detail::SharedWeightGradient<T>::pays(g))

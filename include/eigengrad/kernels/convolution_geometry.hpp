@@ -44,7 +44,9 @@ struct ConvolutionGeometry {
   }
 
   /// Every pixel by itself: the convolution is a product of [pixels, Cin] and [Cin, Cout].
-  bool is_product() const { return kernel_height == 1 && kernel_width == 1 && stride == 1 && padding == 0; }
+  bool is_product() const { return is_strided_product() && stride == 1; }
+  /// The same, of the pixels that the stride leaves.
+  bool is_strided_product() const { return kernel_height == 1 && kernel_width == 1 && padding == 0; }
 
   /// The part of all multiplications that outputs save by sharing products.
   double saved_by_sharing() const {
