@@ -55,7 +55,7 @@ TEST_CASE("ProductRoles: B comes from memory where it is large, its rows long, a
     ProductOperand<float> b = columns(n, k);
     if (transpose_b) b.stride = k, b.k_major = false;
     b = b.with_panels(32, 16);
-    return ProductRoles<float>(a, b).b_comes_from_memory();
+    return ProductRoles<float>(a, b, 1).b_comes_from_memory();
   };
   CHECK(comes_from_memory(16, 4096, 4096));
   CHECK(comes_from_memory(1, 3072, 1024));
@@ -65,4 +65,21 @@ TEST_CASE("ProductRoles: B comes from memory where it is large, its rows long, a
   CHECK_FALSE(comes_from_memory(16, 255, 100'000));
   CHECK_FALSE(comes_from_memory(16, 4096, 4096, true));
   CHECK_FALSE(comes_from_memory(16, 0, 4096));
+}
+
+TEST_CASE("ProductRoles: the operand is cut whose panels threads can share evenly") {
+  const auto shares_a = [](Index m, Index n, Index threads) {
+    const Index k = 100;
+    const auto a = ProductOperand<float>{nullptr, k, false, m, k}.with_panels(12, 4);
+    return ProductRoles<float>(a, columns(n, k).with_panels(32, 16), threads).a_is_shared;
+  };
+  CHECK(shares_a(128, 128, 2));
+  CHECK(shares_a(129, 129, 1));
+  CHECK_FALSE(shares_a(129, 129, 2));  // three panels of 32 columns and two, but six of 12 rows and five
+  CHECK_FALSE(shares_a(96, 96, 2));
+  CHECK(shares_a(96, 96, 3));
+  CHECK(shares_a(12, 129, 2));  // rows even less
+  CHECK_FALSE(shares_a(200, 128, 2));
+  CHECK(shares_a(1000, 512, 2));  // B has panels enough
+  CHECK_FALSE(shares_a(1025, 512, 2));
 }

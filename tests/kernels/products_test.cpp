@@ -213,7 +213,7 @@ TEST_CASE_TEMPLATE("matmul gives the same bits for any number of threads", T, fl
   const Index shapes[][3] = {{128, 300, 700}, {1000, 130, 90},   {20, 30, 12'000}, {64, 64, 64},
                              {1, 2000, 300},  {2000, 1, 300},    {13, 1024, 900},  {1, 130, 3000},
                              {130, 1, 3000},  {100, 1024, 1100}, {900, 520, 1024}, {1100, 512, 1024},
-                             {20, 4099, 800}, {130, 20, 5000}};
+                             {20, 4099, 800}, {130, 20, 5000},   {129, 129, 129},  {96, 97, 512}};
   for (const auto& [m, n, k] : shapes) {
     const BasicTensor<T> a = random<T>(generator, {k, m}), b = random<T>(generator, {k, n});
     set_thread_count(1);

@@ -28,11 +28,11 @@ class BlockedProduct {
                          kernels_.row_step)),
         b_(b.with_panels(kernels_.columns, kernels_.column_step)),
         k_(k),
-        roles_(a_, b_),
+        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8),
+        roles_(a_, b_, k <= kernels_.depth ? threads_for(a.extent, work_) : 1),
         a_shared_(roles_.a_is_shared),
         shared_(roles_.shared),
-        cut_(roles_.cut),
-        work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8) {}
+        cut_(roles_.cut) {}
 
   /// Whether A's rows are cut into tasks, not B's columns.
   bool cuts_a() const { return !a_shared_; }
@@ -276,10 +276,10 @@ class BlockedProduct {
   const ProductKernels<T>& kernels_;
   ProductOperand<T> a_, b_;
   Index k_;
+  double work_;
   ProductRoles<T> roles_;
   bool a_shared_;  // short for what roles_ says
   const ProductOperand<T>&shared_, &cut_;
-  double work_;
   ProductPlan plan_;
   ProductUpdate<T> update_ = nullptr;
   AdamState<T> updated_ = {};

@@ -165,8 +165,7 @@ class Gather {
         const Index width = panel_width(first), used = std::min(width, features_ - first);
         T* const to = packed + first * taps_ * depth_ + tap * depth_ * width;
         if (!gradient_) {
-          kernels_.pack_columns({from + first, features_, from + depth_ * features_}, used, width, width,
-                                depth_, to);
+          kernels_.pack_columns({from + first, features_}, used, width, width, depth_, to);
         } else {
           const T* rows[64] = {};
           for (Index j = 0; j < used; ++j) rows[j] = from + (first + j) * depth_;

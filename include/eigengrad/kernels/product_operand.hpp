@@ -152,8 +152,8 @@ struct ProductOperand {
             T* panels) const {
     if (count == 0) return;
     if (k_major)
-      return kernels.pack_columns({data + k * stride + first, stride, end()}, last - first, width, step,
-                                  count, panels);
+      return kernels.pack_columns({data + k * stride + first, stride}, last - first, width, step, count,
+                                  panels);
     for (Index panel = first; panel < last; panel += width) {
       const T* rows[64] = {};
       for (Index i = 0; i < panel_used(panel); ++i) rows[i] = data + (panel + i) * stride + k;

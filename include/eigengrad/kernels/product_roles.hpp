@@ -13,10 +13,12 @@ struct ProductRoles {
   bool a_is_shared;
   const ProductOperand<T>&shared, &cut;
 
-  ProductRoles(const ProductOperand<T>& left, const ProductOperand<T>& right)
+  /// Of a product on so many threads, whose sums over k are one chain each, so that no cut changes them.
+  /// (With several chains, `threads` is 1, since results must not depend on it.)
+  ProductRoles(const ProductOperand<T>& left, const ProductOperand<T>& right, Index threads)
       : a(left),
         b(right),
-        a_is_shared(shares_a()),
+        a_is_shared(shares_a(threads)),
         shared(a_is_shared ? left : right),
         cut(a_is_shared ? right : left) {}
 
@@ -52,9 +54,16 @@ struct ProductRoles {
   static constexpr Index memory_size = Index{12} << 20;
 
   /// Panels of B are cut wherever there are enough, since for each step of k they are read anew from further
-  /// away than the lower ones of A.
-  bool shares_a() const {
-    return a.extent <= b.extent || (a.extent <= 2 * b.extent && b.extent >= 16 * b.width);
+  /// away than the lower ones of A; but not a few that threads could not share evenly.
+  bool shares_a(Index threads) const {
+    if (b.extent >= 16 * b.width) return a.extent <= 2 * b.extent;
+    return a.extent <= b.extent && largest_share(b, threads) <= 1.15 * largest_share(a, threads);
+  }
+  /// The part of the operand that the longest-working thread gets.
+  static double largest_share(const ProductOperand<T>& operand, Index threads) {
+    if (threads == 1) return 1;
+    const Index panels = divide_up(divide_up(operand.extent, operand.width), threads);
+    return static_cast<double>(panels * operand.width) / static_cast<double>(operand.extent);
   }
 };
 

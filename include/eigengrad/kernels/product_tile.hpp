@@ -84,12 +84,11 @@ struct LinearCombination {
   bool is_copy() const { return count == 1 && factors[0] == 1 && bias == nullptr && slope == 1; }
 };
 
-/// Source of pack_columns: element (k, i) is data[k stride + i]; nothing at or behind `end` is read.
+/// Source of pack_columns: element (k, i) is data[k stride + i].
 template <class T>
 struct PackSource {
   const T* data;
   Index stride;
-  const T* end;
 };
 
 /// The product kernels of one instruction set.

@@ -166,6 +166,7 @@ struct SpreadRows {
   Index row_step, three;
 
   [[gnu::always_inline]] SpreadRows(const T* first, Index step) : row_step(step), three(3 * step) {
+    asm("" : "+r"(three));  // GCC would add it up anew for every row that needs it
 #pragma GCC unroll 8
     for (int i = 0; i < (height + 3) / 4; ++i) a[i] = first + 4 * i * step;
   }
@@ -467,16 +468,18 @@ void pack_rows(const T* const* rows, Index width, Index count, T* panel) {
   }
 }
 
-// One step of k of one panel. Runs over into the next step like pack_rows.
+// One step of k of one panel, with zeros behind its columns.
 template <class T>
-[[gnu::always_inline]] inline void pack_step(const T* from, const T* from_end, Index columns, Index width,
-                                             T* to, const T* to_end) {
+[[gnu::always_inline]] inline void pack_step(const T* from, Index columns, Index width, T* to) {
   constexpr int n = lanes<T>;
-  Index i = 0;
-  for (; i < columns && from + i + n <= from_end && to + i + n <= to_end; i += n)
-    store(to + i, load(from + i));
-  for (; i < columns; ++i) to[i] = from[i];
-  for (i = columns; i < width; ++i) to[i] = T{};
+  for (Index i = 0; i < width; i += n) {
+    const Index left = columns - i, room = width - i;
+    const Vector<T> row = left >= n ? load(from + i) : left > 0 ? load_part(from + i, left) : Vector<T>{};
+    if (room >= n)
+      store(to + i, row);
+    else
+      store_part(to + i, row, room);
+  }
 }
 
 // Some steps of k at a time, so that what is read and written meanwhile stays in the first-level cache: panels
@@ -500,7 +503,7 @@ void pack_columns(const PackSource<T>& from, Index columns, Index width, Index s
         for (; k < k_whole; ++k, row += from.stride, to += width)
           for (Index i = 0; i < width; i += lanes<T>) store(to + i, load(row + i));
       for (; k < k_end; ++k, row += from.stride, to += panel_width)
-        pack_step(row, from.end, used, panel_width, to, panel + count * panel_width);
+        pack_step(row, used, panel_width, to);
     }
   }
 }
