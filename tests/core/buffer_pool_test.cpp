@@ -1,6 +1,7 @@
 #include "eigengrad/core/buffer_pool.hpp"
 
 #include <doctest/doctest.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <cmath>
@@ -164,4 +165,19 @@ TEST_CASE("a tensor may outlive what its thread keeps, and is not lost") {
   const Tensor other = Tensor::full({size}, 2);
   CHECK(other.data() == place);
   CHECK(other(size - 1) == 2);
+}
+
+TEST_CASE(
+    "a thread that only drops buffers keeps none, not even where nothing would hand them over any more") {
+  if (BufferPool::instance().frees_for_real()) return;
+  release_unused_memory();
+  constexpr Index size = 1100;
+  auto* dropped = new Tensor(Tensor::full({size}, 1));
+  const float* const place = dropped->data();
+  pthread_key_t key;
+  REQUIRE(pthread_key_create(&key, [](void* tensor) { delete static_cast<Tensor*>(tensor); }) == 0);
+  std::thread([&] { REQUIRE(pthread_setspecific(key, dropped) == 0); }).join();
+  pthread_key_delete(key);
+  const Tensor other = Tensor::full({size}, 2);
+  CHECK(other.data() == place);
 }

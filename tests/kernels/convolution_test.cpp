@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <tuple>
 
 #include "kernels/convolution_loops.hpp"
 
@@ -104,6 +105,8 @@ TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops where work i
   check_convolution<T>({4, 40, 700, 1}, {5, 2, 1, 33}, {.stride = 1, .padding = 0}, generator);
   check_convolution<T>({3, 11, 9, 1}, {7, 3, 1, 70}, {.stride = 3, .padding = 2}, generator);
   check_convolution<T>({1, 3, 4, 1}, {3, 1, 1, 33}, {.stride = 1, .padding = 0}, generator);
+  check_convolution<T>({1, 66, 140, 1}, {2, 2, 1, 64}, {.stride = 1, .padding = 0},
+                       generator);  // an idle task
   // Several blocks of the weight gradient, of pixels and of lines.
   check_convolution<T>({200, 4, 4, 70}, {2, 2, 70, 70}, {.stride = 1, .padding = 0}, generator);
   check_convolution<T>({6, 24, 24, 40}, {3, 3, 40, 40}, {.stride = 1, .padding = 1}, generator);
@@ -181,6 +184,27 @@ TEST_CASE_TEMPLATE("convolution: strides and padding far beyond the image", T, f
   check_convolution<T>({600, 4, 4, 48}, {3, 3, 48, 48}, {.stride = far, .padding = 1}, generator);
   const Index most = (Index{1} << 31) - 1;
   check_convolution<T>({4, 2, 2, 16}, {1, 1, 16, 16}, {.stride = 2 * most + 2, .padding = most}, generator);
+}
+
+TEST_CASE_TEMPLATE("the weight gradient by unfolding reads nothing outside of its operands", T, float,
+                   double) {
+  std::mt19937 generator(6);
+  for (const auto& [x_shape, w_shape, options] :
+       {std::tuple<Shape, Shape, Conv2dOptions>{{3, 9, 8, 1}, {4, 4, 1, 64}, {.stride = 2, .padding = 1}},
+        {{2, 7, 9, 3}, {3, 3, 3, 33}, {.stride = 1, .padding = 0}},
+        {{1, 5, 5, 1}, {3, 1, 1, 40}, {.stride = 1, .padding = 0}}}) {
+    const BasicTensor<T> x = random<T>(generator, x_shape), w = random<T>(generator, w_shape);
+    const BasicTensor<T> dy = random<T>(generator, kernels::conv2d(x, w, options).shape());
+    const kernels::detail::ConvolutionGeometry g("conv2d", "x", x_shape, w_shape, options);
+    const GuardedCopy<T> guarded_x(x), guarded_dy(dy);
+    BasicTensor<T> dw = BasicTensor<T>::uninitialized(w_shape);
+    kernels::detail::UnfoldedWeightGradient<T>(g).run(guarded_x.data(), guarded_dy.data(), dw.mutable_data());
+    Sums sums(w_shape);
+    for_each_product(x_shape, w_shape, dy.shape(), options, [&](Index i, Index j, Index k) {
+      sums.add(j, static_cast<double>(x.data()[i]) * static_cast<double>(dy.data()[k]));
+    });
+    CHECK(wrong_sums(dw, sums.value, sums.magnitude, dy.rows()) == 0);
+  }
 }
 
 TEST_CASE_TEMPLATE("convolutions give the same bits for any number of threads", T, float, double) {

@@ -106,6 +106,20 @@ TEST_CASE_TEMPLATE("transpose: matrices, images between channels last and first"
   check_order({0, 3}, {1, 0});
 }
 
+TEST_CASE_TEMPLATE("transpose reads nothing outside of its operand", T, float, double) {
+  std::mt19937 generator(5);
+  for (Index rows : {1, 3, 15, 16, 17, 65})
+    for (Index columns : {1, 2, 15, 16, 33, 1030}) {
+      const BasicTensor<T> x = random<T>(generator, {rows, columns});
+      const GuardedCopy<T> guarded(x);
+      BasicTensor<T> y = BasicTensor<T>::uninitialized({columns, rows});
+      kernels::dispatch([&](auto isa) {
+        transpose_matrix(isa, guarded.data(), columns, columns, rows, y.mutable_data(), rows);
+      });
+      CHECK(same_bits(y, naive_transpose(x, {1, 0})));
+    }
+}
+
 TEST_CASE("transpose shares storage where nothing moves") {
   const Tensor x = Tensor::ones({2, 1, 3});
   CHECK(kernels::transpose(x, std::vector<int>{1, 0, 2}).data() == x.data());

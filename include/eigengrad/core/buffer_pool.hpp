@@ -64,7 +64,8 @@ class SpinLock {
 };
 
 /// Small buffers that a thread has given back, for itself and without a lock, which would take longer than all
-/// else that a small tensor needs. What it keeps when it ends goes to the pool.
+/// else that a small tensor needs. What it keeps when it ends goes to the pool. A thread that never asks for a
+/// small buffer keeps none.
 class ThreadBuffers {
  public:
   /// Classes of up to 16 KB; a thread keeps at most 1 MB.
@@ -72,6 +73,7 @@ class ThreadBuffers {
   static constexpr std::size_t most_bytes = std::size_t{1} << 20;
 
   BufferHead* take(int size_class) {
+    if (!is_open_) open();
     BufferHead* const head = free_[size_class];
     if (head != nullptr) {
       free_[size_class] = head->next;
@@ -79,10 +81,9 @@ class ThreadBuffers {
     }
     return head;
   }
-  /// Whether it is kept: not by a thread that ends.
+  /// Whether it is kept: no large one, no more than `most_bytes` in all, and none by a thread that ends.
   bool keep(BufferHead* head) {
-    if (head->size_class >= classes || bytes_ + head->bytes() > most_bytes) return false;
-    if (!is_open_ && !open()) return false;
+    if (!is_open_ || head->size_class >= classes || bytes_ + head->bytes() > most_bytes) return false;
     head->next = std::exchange(free_[head->size_class], head);
     bytes_ += head->bytes();
     return true;
@@ -95,8 +96,8 @@ class ThreadBuffers {
   }
 
  private:
-  /// A thread's first one; sees to it that they are handed over when the thread ends. False once it has.
-  bool open();
+  /// Before a thread takes its first one: sees to it that they are handed over when it ends.
+  void open();
 
   BufferHead* free_[classes] = {};
   std::size_t bytes_ = 0;
@@ -222,7 +223,7 @@ class BufferPool {
   bool frees_for_real_;
 };
 
-inline bool ThreadBuffers::open() {
+inline void ThreadBuffers::open() {
   struct End {
     ThreadBuffers& buffers;
     ~End() {
@@ -231,9 +232,9 @@ inline bool ThreadBuffers::open() {
       buffers.empty([](BufferHead* head) { BufferPool::instance().share(head); });
     }
   };
-  if (has_ended_) return false;
+  if (has_ended_) return;
   thread_local const End end{*this};
-  return is_open_ = true;
+  is_open_ = true;
 }
 
 /// A counted reference to a pool buffer; may be shared between threads like std::shared_ptr.
@@ -264,7 +265,8 @@ class Buffer {
 
 }  // namespace detail
 
-/// Gives the memory that the tensor pool keeps for reuse back to the system.
+/// Gives the memory that the tensor pool keeps for reuse back to the system, but for small buffers that other
+/// threads keep, at most 1 MB each.
 inline void release_unused_memory() {
   detail::BufferPool::instance().release_unused();
 }

@@ -86,10 +86,10 @@ class BasicTensor {
     if (!owns_buffer()) *this = clone();
     return static_cast<T*>(buffer_.data());
   }
-  /// Whether no other tensor shares the storage, so that writing copies nothing.
   /// Gives its share of the storage up. Like one that was moved from, the tensor can then only be assigned
   /// to.
   void release() { buffer_ = detail::Buffer(); }
+  /// Whether no other tensor shares the storage, so that writing copies nothing.
   bool owns_buffer() const { return size() == 0 || buffer_.unique(); }
   BasicTensor clone() const {
     BasicTensor copy = uninitialized(shape_);

@@ -232,6 +232,7 @@ class BlockedProduct {
     const bool brings_a = !a_shared_ || a_.extent * count > own_shared_size;
     const Index brought_rows = ProductLookahead<T>::rows_of_tile(count, count);
     ProductTile<T> tile;  // not {}: zeros take longer than a small product
+    tile.c = nullptr;
     tile.runs = &run;
     tile.run_count = 1;
     tile.c_row_step = b_.extent;

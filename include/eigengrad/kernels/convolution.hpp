@@ -5,8 +5,8 @@
 /// about as large, but relative to the largest products of the pixels and taps of outputs that are taken
 /// together, not to each output's. Values that are not finite spread further: an infinite pixel can make its
 /// outputs NaN, and a NaN also those that are taken together with them; an infinite weight also outputs that
-/// it is no part of, and a NaN in x or dy also gradients of other taps of its channels; so can one in dy next
-/// to the padding where images have very few channels.
+/// it is no part of, and a NaN in x or dy also gradients of other taps of its channels; so can one, or an
+/// infinity, in dy next to the padding where images have very few channels.
 #pragma once
 
 #include "eigengrad/kernels/convolution_few_channels.hpp"

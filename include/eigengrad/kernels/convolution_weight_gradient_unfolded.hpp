@@ -12,9 +12,10 @@ namespace eigengrad::kernels::detail {
 
 /// dw = X^T dy, where row (n, p, q) of X holds what all taps meet: x[n, p stride + a - padding, q stride + b
 /// - padding, c]. It pays where the taps of one kernel row, which lie side by side in x, are too few for a
-/// register tile, and there are output channels enough to pay for unfolding. Lines (n, p) are unfolded a
-/// block at a time, which stays in the second-level cache while tiles read it. Each task has a result of its
-/// own; those of a part of the lines are added first, then the parts.
+/// register tile, and there are output channels enough to pay for unfolding; not for kernels so high that
+/// what is unfolded would be much more than dy. Lines (n, p) are unfolded a block at a time, which stays in
+/// the second-level cache while tiles read it. Each task has a result of its own; those of a part of the
+/// lines are added first, then the parts.
 template <class T>
 class UnfoldedWeightGradient {
  public:
@@ -34,15 +35,17 @@ class UnfoldedWeightGradient {
         lines_(g.n * g.out_height) {
     const Index line_bytes = g.out_width * (g.stride * g.in + dy_step_) * static_cast<Index>(sizeof(T));
     block_ = std::clamp<Index>(300'000 / line_bytes, 1, lines_);
-    parts_ = std::clamp<Index>(divide_up(16, g.kernel_height), 1, std::max<Index>(1, lines_ / 8));
-    tasks_ = std::min(divide_up(64, parts_), divide_up(divide_up(lines_, parts_), block_));
+    const Index most = std::max<Index>(1, (Index{1} << 22) / (rows_ * g.out));  // 16 MB of floats
+    parts_ = std::clamp<Index>(std::min(divide_up(16, g.kernel_height), lines_ / 8), 1, most);
+    tasks_ = std::clamp<Index>(divide_up(divide_up(lines_, parts_), block_), 1,
+                               std::max<Index>(1, std::min<Index>(64, most) / parts_));
   }
 
   static bool suits(const ConvolutionGeometry& g) {
     const ProductKernels<T>& kernels = product_kernels<T>();
     const Index row = g.kernel_width * g.in, height = round_up(row, kernels.row_step);
     return row < kernels.rows && (height == kernels.row_step || 4 * height >= 5 * row) &&
-           g.kernel_height > 1 && g.out > kernels.columns &&
+           g.kernel_height > 1 && g.kernel_height <= 8 && g.out > kernels.columns &&
            g.padding < std::min(g.kernel_height, g.kernel_width);
   }
 

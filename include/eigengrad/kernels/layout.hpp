@@ -139,7 +139,7 @@ BasicTensor<T> transpose(const BasicTensor<T>& x, std::span<const int> permutati
   T* const to = y.mutable_data();
   const auto last = static_cast<std::size_t>(axes.rank - 1);
   const Index columns = axes.extent[last], stride = axes.stride[last];
-  if (axes.stride[last - 1] == 1) {
+  if (axes.stride[last - 1] == 1 && axes.extent[last - 1] * columns >= 128) {  // fill some vectors
     detail::transpose_matrices(axes, x.size(), from, to);
     return y;
   }

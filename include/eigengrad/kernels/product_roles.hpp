@@ -41,7 +41,8 @@ struct ProductRoles {
   /// Whether B is cut, read in place, and so large that its rows, which are long, come from memory. Tiles
   /// bring them in along the rows then, and blocks of k are shorter, so that the lines stay in the
   /// second-level cache for the next panels of A even where all rows lie in few sets. Follows from the
-  /// extents alone, since blocks of k do.
+  /// extents alone, since blocks of k do: where one block is all of k, so large a B has panels enough for
+  /// any number of threads.
   bool b_comes_from_memory() const {
     return a_is_shared && b.k_major && divide_up(a.extent, a.width) <= few_panels &&
            b.extent >= 8 * b.width && b.extent * b.depth * static_cast<Index>(sizeof(T)) >= memory_size;

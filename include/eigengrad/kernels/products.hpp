@@ -31,8 +31,11 @@ BasicTensor<T> multiply(const T* a, bool transpose_a, const T* b, bool transpose
   // Where columns of A lie side by side and are cut into tasks, they lie in narrow pieces: wide panels of the
   // other side are brought in and packed faster.
   if (k >= long_sum && n > 1 && bias == nullptr && left.k_major && right.k_major &&
-      BlockedProduct<T>(left, right, k).cuts_a())
-    return transpose(multiply(b, true, a, false, n, m, k, bias), std::array{1, 0});
+      BlockedProduct<T>(left, right, k).cuts_a()) {
+    BasicTensor<T> transposed = BasicTensor<T>::uninitialized({n, m});
+    BlockedProduct<T>(right, left, k).run(nullptr, transposed.mutable_data());
+    return transpose(transposed, std::array{1, 0});
+  }
   BasicTensor<T> c = BasicTensor<T>::uninitialized({m, n});
   if (c.size() == 0) return c;
   const T* const offset = bias == nullptr ? nullptr : bias->data();

@@ -27,19 +27,15 @@ template <bool is_whole, int height, int vectors, class T>
                                                         Index count, const Vector<T> (&sum)[height][vectors]) {
   const Index rows = tile.rows, c_row_step = tile.c_row_step;  // the compiler must assume that stores change `tile`
   const bool accumulate = tile.accumulate, has_slope = tile.slope != 1;
-  const bool bias_by_row = to.bias != nullptr && tile.bias_by_row;
   const Vector<T> slope = broadcast(tile.slope);
   T* c = to.c + vector * lanes<T>;
   Vector<T> offset = {};
-  if (to.bias != nullptr && !bias_by_row) {
+  if (to.bias != nullptr) {
     const T* const bias = to.bias + vector * lanes<T>;
     offset = is_whole ? load(bias) : load_part(bias, count);
   }
   for (Index i = 0; i < rows; ++i, c += c_row_step) {
-    if (accumulate)
-      offset = is_whole ? load<T>(c) : load_part<T>(c, count);
-    else if (bias_by_row)
-      offset = broadcast(to.bias[i]);
+    if (accumulate) offset = is_whole ? load<T>(c) : load_part<T>(c, count);
     Vector<T> z = sum[i][vector] + offset;
     if (has_slope) z = z < Vector<T>{} ? slope * z : z;
     if constexpr (is_whole)
@@ -62,7 +58,7 @@ void store_tile_edge(const ProductTile<T>& tile, const TileResult<T>& to,
   }
 }
 
-// C rows that are not contiguous.
+// C rows that are not contiguous, or have a bias for each row.
 template <int height, int vectors, class T>
 void store_tile_scattered(const ProductTile<T>& tile, const TileResult<T>& to,
                           const Vector<T> (&sum)[height][vectors]) {
@@ -282,7 +278,7 @@ template <int height, int vectors, class T>
     for (int i = 0; i < height; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) copy[i][j] = sum[i][j];
-    if (tile.c_column_step == 1)
+    if (tile.c_column_step == 1 && !tile.bias_by_row)
       store_tile_edge<height, vectors, T>(tile, to, copy);
     else
       store_tile_scattered<height, vectors, T>(tile, to, copy);
