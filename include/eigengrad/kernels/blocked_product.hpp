@@ -22,7 +22,8 @@ template <class T>
 class BlockedProduct {
  public:
   /// Where rows of A share sets of the first-level cache, panels stay low enough to be read where they lie.
-  BlockedProduct(const ProductOperand<T>& a, const ProductOperand<T>& b, Index k)
+  /// Inline, so that operands just made need not be read from memory, which takes as long as a small product.
+  [[gnu::always_inline]] BlockedProduct(const ProductOperand<T>& a, const ProductOperand<T>& b, Index k)
       : kernels_(product_kernels<T>()),
         a_(a.with_panels(a.rows_share_sets() ? kernels_.rows : most_rows(kernels_, b.extent),
                          kernels_.row_step)),

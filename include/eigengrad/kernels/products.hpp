@@ -19,25 +19,14 @@ void check_bias(const char* name, const BasicTensor<T>* bias, Index features) {
           "]");
 }
 
-/// Sums so long that computing the transposed result and transposing it may pay.
-inline constexpr Index long_sum = 2048;
-
-/// op(a) op(b) + bias of contiguous matrices as an m by n tensor.
+/// op(a) op(b) + bias as it stands.
 template <class T>
-BasicTensor<T> multiply(const T* a, bool transpose_a, const T* b, bool transpose_b, Index m, Index n, Index k,
-                        const BasicTensor<T>* bias) {
-  const ProductOperand<T> left{a, transpose_a ? m : k, transpose_a, m, k};
-  const ProductOperand<T> right{b, transpose_b ? k : n, !transpose_b, n, k};
-  // Where columns of A lie side by side and are cut into tasks, they lie in narrow pieces: wide panels of the
-  // other side are brought in and packed faster.
-  if (k >= long_sum && n > 1 && bias == nullptr && left.k_major && right.k_major &&
-      BlockedProduct<T>(left, right, k).cuts_a()) {
-    BasicTensor<T> transposed = BasicTensor<T>::uninitialized({n, m});
-    BlockedProduct<T>(right, left, k).run(nullptr, transposed.mutable_data());
-    return transpose(transposed, std::array{1, 0});
-  }
+BasicTensor<T> multiply_directly(const T* a, bool transpose_a, const T* b, bool transpose_b, Index m, Index n,
+                                 Index k, const BasicTensor<T>* bias) {
   BasicTensor<T> c = BasicTensor<T>::uninitialized({m, n});
   if (c.size() == 0) return c;
+  const ProductOperand<T> left{a, transpose_a ? m : k, transpose_a, m, k};
+  const ProductOperand<T> right{b, transpose_b ? k : n, !transpose_b, n, k};
   const T* const offset = bias == nullptr ? nullptr : bias->data();
   if (n == 1)
     multiply_vector(left, b, k, offset, 0, c.mutable_data());
@@ -46,6 +35,28 @@ BasicTensor<T> multiply(const T* a, bool transpose_a, const T* b, bool transpose
   else
     BlockedProduct<T>(left, right, k).run(offset, c.mutable_data());
   return c;
+}
+
+/// a^T b, by way of its transpose where rows of a^T would be cut into tasks: they lie in narrow pieces, and
+/// wide panels of b are brought in and packed faster. For sums so long that this pays.
+template <class T>
+BasicTensor<T> multiply_long_columns(const T* a, const T* b, Index m, Index n, Index k) {
+  const ProductOperand<T> left{a, m, true, m, k}, right{b, n, true, n, k};
+  if (n < 2 || !BlockedProduct<T>(left, right, k).cuts_a())
+    return multiply_directly<T>(a, true, b, false, m, n, k, nullptr);
+  BasicTensor<T> c = BasicTensor<T>::uninitialized({n, m});
+  BlockedProduct<T>(right, left, k).run(nullptr, c.mutable_data());
+  return transpose(c, std::array{1, 0});
+}
+inline constexpr Index long_column = 2048;
+
+/// op(a) op(b) + bias of contiguous matrices as an m by n tensor.
+template <class T>
+BasicTensor<T> multiply(const T* a, bool transpose_a, const T* b, bool transpose_b, Index m, Index n, Index k,
+                        const BasicTensor<T>* bias) {
+  if (k >= long_column && transpose_a && !transpose_b && bias == nullptr)
+    return multiply_long_columns(a, b, m, n, k);
+  return multiply_directly(a, transpose_a, b, transpose_b, m, n, k, bias);
 }
 
 }  // namespace detail
