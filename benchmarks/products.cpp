@@ -84,6 +84,9 @@ void add_products(Suite& suite, const Options& options) {
                                  {10, 10, 100'000}, {4096, 1, 4096},  {1, 4096, 4096},  {4096, 4096, 1},
                                  {512, 1, 512},     {1, 512, 512}};
   for (const auto& [m, n, k] : skinny) products.add("nn", m, n, k);
+  // Weight gradients of dense layers with more inputs than outputs.
+  constexpr Index tall[][3] = {{784, 128, 2048}, {256, 64, 16384}, {1024, 64, 16384}, {2048, 256, 16384}};
+  for (const auto& [m, n, k] : tall) products.add("tn", m, n, k);
   products.add("tn", 4096, 1, 4096);
   products.add("nt", 1, 4096, 4096);
 }
