@@ -40,8 +40,8 @@ TEST_CASE_TEMPLATE("packing writes nothing outside of its panels", T, float, dou
       CAPTURE(count);
       const Index padded = kernels::detail::round_up(columns, k.row_step);
       std::vector<T> panels(static_cast<std::size_t>(padded * count) + 128, guard);
-      k.pack_columns({from.data() + 70 - columns, 70}, columns, k.rows, k.row_step,
-                     count, panels.data() + 64);
+      k.pack_columns({from.data() + 70 - columns, 70}, columns, k.rows, k.row_step, count,
+                     panels.data() + 64);
       Index wrong = 0;
       for (Index i = 0; i < 64; ++i) wrong += panels[static_cast<std::size_t>(i)] != guard;
       for (Index i = 0; i < 64; ++i)

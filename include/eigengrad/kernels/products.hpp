@@ -5,8 +5,8 @@
 
 #include "eigengrad/core/tensor.hpp"
 #include "eigengrad/kernels/blocked_product.hpp"
-#include "eigengrad/kernels/layout.hpp"
 #include "eigengrad/kernels/matrix_vector.hpp"
+#include "eigengrad/kernels/transpose.hpp"
 
 namespace eigengrad::kernels {
 
