@@ -1,8 +1,6 @@
 /// Moving elements: joining, cutting, picking by index, and the adjoints of each.
 #pragma once
 
-#include <array>
-#include <cstring>
 #include <span>
 #include <vector>
 
