@@ -17,17 +17,17 @@ using detail::BufferPool;
 TEST_CASE("size classes: four to each power of two, the smallest that holds the bytes") {
   int largest = 0;
   for (std::size_t bytes = 1; bytes < std::size_t{1} << 20; bytes += 1 + bytes / 7) {
-    const int size_class = detail::class_of(bytes);
+    const int size_class = detail::size_class_of(bytes);
     CAPTURE(bytes);
-    CHECK(detail::class_bytes(size_class) >= bytes);
-    if (size_class > 0) CHECK(detail::class_bytes(size_class - 1) < bytes);
+    CHECK(detail::size_class_bytes(size_class) >= bytes);
+    if (size_class > 0) CHECK(detail::size_class_bytes(size_class - 1) < bytes);
     CHECK(size_class >= largest);
     largest = size_class;
   }
   for (int size_class = 0; size_class < 100; ++size_class) {
-    const std::size_t bytes = detail::class_bytes(size_class);
-    CHECK(detail::class_of(bytes) == size_class);
-    CHECK(detail::class_of(bytes + 1) == size_class + 1);
+    const std::size_t bytes = detail::size_class_bytes(size_class);
+    CHECK(detail::size_class_of(bytes) == size_class);
+    CHECK(detail::size_class_of(bytes + 1) == size_class + 1);
   }
 }
 

@@ -164,6 +164,11 @@ TEST_CASE_TEMPLATE("convolution: empty extents", T, float, double) {
                   zeros({2, 3, 3, 3})));
   CHECK(same_bits(kernels::conv2d_weight_gradient(zeros({0, 3, 3, 2}), zeros({0, 2, 2, 4}), {2, 2, 2, 4}),
                   zeros({2, 2, 2, 4})));
+  CHECK(same_bits(kernels::conv2d_weight_gradient(zeros({0, 4, 4, 2}), zeros({0, 2, 2, 260}), {1, 1, 2, 260},
+                                                  {.stride = 2, .padding = 0}),
+                  zeros({1, 1, 2, 260})));
+  CHECK(same_bits(kernels::conv2d_weight_gradient(zeros({0, 4, 4, 1}), zeros({0, 3, 3, 64}), {2, 2, 1, 64}),
+                  zeros({2, 2, 1, 64})));
   CHECK(kernels::conv2d_weight_gradient(zeros({1, 3, 3, 0}), zeros({1, 2, 2, 4}), {2, 2, 0, 4}).size() == 0);
   // Images of nothing, but padding; enough of them that outputs share products.
   const Conv2dOptions padded{.stride = 1, .padding = 2};

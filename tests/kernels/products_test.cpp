@@ -203,6 +203,9 @@ TEST_CASE_TEMPLATE("matmul: empty extents", T, float, double) {
   CHECK(same_bits(kernels::matmul(a, b, false, false, &bias), BasicTensor<T>({2, 3}, {1, 2, 3, 1, 2, 3})));
   CHECK(same_bits(kernels::matmul(b, a, true, true), BasicTensor<T>::zeros({3, 2})));
   CHECK(kernels::matmul(b, BasicTensor<T>::zeros({3, 4})).shape() == Shape{0, 4});
+  const BasicTensor<T> long_a = BasicTensor<T>::zeros({3000, 5}), nothing = BasicTensor<T>::zeros({3000, 0});
+  CHECK(kernels::matmul(long_a, nothing, true, false).shape() == Shape{5, 0});
+  CHECK(kernels::matmul(nothing, long_a, true, false).shape() == Shape{0, 5});
   CHECK(kernels::matmul(BasicTensor<T>::zeros({4, 2}), a).shape() == Shape{4, 0});
 }
 
@@ -251,6 +254,20 @@ TEST_CASE_TEMPLATE("products propagate NaN and infinity of the operands only to 
         CHECK(std::isnan(c(i, j)));
       else
         CHECK(c(i, j) == (i == 4 ? T(infinity) : T(33)));
+    }
+}
+
+TEST_CASE_TEMPLATE("so do products whose transposed result is computed", T, float, double) {
+  BasicTensor<T> a = BasicTensor<T>::ones({2100, 30}), b = BasicTensor<T>::ones({2100, 20});
+  a.mutable_at(7, 4) = std::numeric_limits<T>::infinity();
+  b.mutable_at(9, 19) = std::numeric_limits<T>::quiet_NaN();
+  const BasicTensor<T> c = kernels::matmul(a, b, true, false);
+  for (Index i = 0; i < 30; ++i)
+    for (Index j = 0; j < 20; ++j) {
+      if (j == 19)
+        CHECK(std::isnan(c(i, j)));
+      else
+        CHECK(c(i, j) == (i == 4 ? T(infinity) : T(2100)));
     }
 }
 

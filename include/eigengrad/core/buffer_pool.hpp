@@ -30,11 +30,11 @@ inline constexpr std::size_t buffer_alignment = 64;
 inline constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 /// Bytes of a size class: 64 * 2^(c/4) * (1 + (c%4)/4).
-inline std::size_t class_bytes(int size_class) {
+inline std::size_t size_class_bytes(int size_class) {
   return (std::size_t{16} << (size_class / 4)) * (4 + static_cast<std::size_t>(size_class % 4));
 }
 /// The smallest class that holds `bytes`.
-inline int class_of(std::size_t bytes) {
+inline int size_class_of(std::size_t bytes) {
   if (bytes <= buffer_alignment) return 0;
   const int shift = static_cast<int>(std::bit_width(bytes - 1)) - 3;  // the top three bits select the class
   return (shift - 4) * 4 + static_cast<int>((bytes - 1) >> shift) - 4 + 1;
@@ -47,7 +47,7 @@ struct alignas(buffer_alignment) BufferHead {
   int size_class;
   void* memory;  // what the system gave, in which the head lies
   void* payload() { return this + 1; }
-  std::size_t bytes() const { return class_bytes(size_class); }
+  std::size_t bytes() const { return size_class_bytes(size_class); }
 };
 
 /// A lock that is held for a few instructions only: half as dear as a mutex where nobody contends for it.
@@ -115,7 +115,7 @@ class BufferPool {
   }
 
   BufferHead* acquire(std::size_t bytes) {
-    const int size_class = class_of(bytes);
+    const int size_class = size_class_of(bytes);
     BufferHead* head = size_class < ThreadBuffers::classes ? of_thread_.take(size_class) : nullptr;
     if (head == nullptr) head = take(size_class);
     if (head == nullptr) head = allocate(size_class, bytes);
@@ -169,7 +169,7 @@ class BufferPool {
   /// The class's own list; if it is empty and its buffers are large, the smallest of those up to eight times
   /// as large that has any.
   BufferHead*& free_list_for(int size_class) {
-    if (free_[size_class] == nullptr && class_bytes(size_class) >= huge_page)
+    if (free_[size_class] == nullptr && size_class_bytes(size_class) >= huge_page)
       for (int larger = size_class + 1; larger <= std::min(size_class + 12, classes - 1); ++larger)
         if (free_[larger] != nullptr) return free_[larger];
     return free_[size_class];
@@ -177,7 +177,7 @@ class BufferPool {
 
   /// A buffer of the class, the first `used` bytes of which are wanted now.
   static BufferHead* allocate(int size_class, std::size_t used) {
-    const std::size_t bytes = (sizeof(BufferHead) + class_bytes(size_class) + buffer_alignment - 1) /
+    const std::size_t bytes = (sizeof(BufferHead) + size_class_bytes(size_class) + buffer_alignment - 1) /
                               buffer_alignment * buffer_alignment;
     const bool huge = bytes >= huge_page;
     const std::size_t alignment = huge ? huge_page : buffer_alignment;

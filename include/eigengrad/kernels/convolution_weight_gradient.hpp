@@ -65,7 +65,7 @@ class WeightGradient {
   }
 
  private:
-  /// Such lines, and a tile's worth of room at the end; an empty tensor if not `needed`.
+  /// Padded lines with a tile's worth of room at the end; an empty tensor if not `needed`.
   BasicTensor<T> copy_lines(const T* from, Index lines, Index length, Index before, Index step,
                             bool needed) const {
     if (!needed) return {};

@@ -44,6 +44,7 @@ class UnfoldedWeightGradient {
   static bool suits(const ConvolutionGeometry& g) {
     const ProductKernels<T>& kernels = product_kernels<T>();
     const Index row = g.kernel_width * g.in, height = round_up(row, kernels.row_step);
+    // A kernel row by itself takes a tile of that height: the lowest one, or one with a fifth left empty.
     return row < kernels.rows && (height == kernels.row_step || 4 * height >= 5 * row) &&
            g.kernel_height > 1 && g.kernel_height <= 8 && g.out > kernels.columns &&
            g.padding < std::min(g.kernel_height, g.kernel_width);
@@ -60,7 +61,7 @@ class UnfoldedWeightGradient {
       dy = dy_copy.data();
     }
     const double work = static_cast<double>(size) * static_cast<double>(lines_ * g_.out_width) / 8;
-    const Index unfolded_size = block_ * g_.out_width * x_step_ + kernels_.narrow_rows + piece;
+    const Index unfolded_size = block_ * g_.out_width * x_step_ + kernels_.rows + piece;
     BasicTensor<T> unfolded = BasicTensor<T>::uninitialized({threads_for(tasks, work) * unfolded_size});
     BasicTensor<T> partial = BasicTensor<T>::uninitialized({(tasks + parts_) * size});
     T *const scratch = unfolded.mutable_data(), *const sums = partial.mutable_data();
@@ -99,7 +100,7 @@ class UnfoldedWeightGradient {
       tile.runs = &run;
       tile.b = dy + begin * g_.out_width * dy_step_;
       for (Index i = 0; i < rows_; i += tile.rows) {
-        tile.rows = tile_height(kernels_, most_rows(kernels_, g_.out), rows_ - i);
+        tile.rows = tile_height(kernels_, kernels_.rows, rows_ - i);
         tile.a = unfolded + i;
         tile.c = sums + i * g_.out;
         kernels_.tile(tile);

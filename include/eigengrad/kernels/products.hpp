@@ -37,8 +37,11 @@ BasicTensor<T> multiply_directly(const T* a, bool transpose_a, const T* b, bool 
   return c;
 }
 
+/// Steps of k from which on it pays to ask multiply_long_columns.
+inline constexpr Index long_column = 2048;
+
 /// a^T b, by way of its transpose where rows of a^T would be cut into tasks: they lie in narrow pieces, and
-/// wide panels of b are brought in and packed faster. For sums so long that this pays.
+/// wide panels of b are brought in and packed faster.
 template <class T>
 BasicTensor<T> multiply_long_columns(const T* a, const T* b, Index m, Index n, Index k) {
   const ProductOperand<T> left{a, m, true, m, k}, right{b, n, true, n, k};
@@ -48,8 +51,6 @@ BasicTensor<T> multiply_long_columns(const T* a, const T* b, Index m, Index n, I
   BlockedProduct<T>(right, left, k).run(nullptr, c.mutable_data());
   return transpose(c, std::array{1, 0});
 }
-inline constexpr Index long_column = 2048;
-
 /// op(a) op(b) + bias of contiguous matrices as an m by n tensor.
 template <class T>
 BasicTensor<T> multiply(const T* a, bool transpose_a, const T* b, bool transpose_b, Index m, Index n, Index k,
