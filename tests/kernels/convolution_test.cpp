@@ -212,6 +212,23 @@ TEST_CASE_TEMPLATE("the weight gradient by unfolding reads nothing outside of it
   }
 }
 
+TEST_CASE_TEMPLATE("the weight gradient by unfolding has the bits of the one by kernel rows", T, float,
+                   double) {
+  std::mt19937 generator(7);
+  for (const auto& [x_shape, w_shape, options] :
+       {std::tuple<Shape, Shape, Conv2dOptions>{{40, 28, 28, 1}, {4, 4, 1, 64}, {.stride = 2, .padding = 1}},
+        {{400, 28, 28, 1}, {4, 4, 1, 64}, {.stride = 2, .padding = 1}},
+        {{30, 40, 40, 3}, {3, 3, 3, 48}, {.stride = 1, .padding = 1}}}) {
+    const BasicTensor<T> x = random<T>(generator, x_shape), w = random<T>(generator, w_shape);
+    const BasicTensor<T> dy = random<T>(generator, kernels::conv2d(x, w, options).shape());
+    const kernels::detail::ConvolutionGeometry g("conv2d", "x", x_shape, w_shape, options);
+    BasicTensor<T> unfolded = BasicTensor<T>::uninitialized(w_shape), by_row = unfolded.clone();
+    kernels::detail::UnfoldedWeightGradient<T>(g).run(x.data(), dy.data(), unfolded.mutable_data());
+    kernels::detail::WeightGradient<T>(g).run(x.data(), dy.data(), by_row.mutable_data());
+    CHECK(same_bits(unfolded, by_row));
+  }
+}
+
 TEST_CASE_TEMPLATE("convolutions give the same bits for any number of threads", T, float, double) {
   const Poison poison;
   std::mt19937 generator(4);

@@ -37,8 +37,8 @@ class UnfoldedWeightGradient {
     block_ = std::clamp<Index>(300'000 / line_bytes, 1, lines_);
     const Index most = std::max<Index>(1, (Index{1} << 22) / (rows_ * g.out));  // 16 MB of floats
     parts_ = std::clamp<Index>(std::min(divide_up(16, g.kernel_height), lines_ / 8), 1, most);
-    tasks_ = std::clamp<Index>(divide_up(divide_up(lines_, parts_), block_), 1,
-                               std::max<Index>(1, std::min<Index>(64, most) / parts_));
+    tasks_ =
+        std::clamp<Index>(divide_up(divide_up(lines_, parts_), block_), 1, std::max<Index>(1, most / parts_));
   }
 
   static bool suits(const ConvolutionGeometry& g) {
