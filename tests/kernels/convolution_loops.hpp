@@ -5,12 +5,15 @@
 #include <limits>
 #include <random>
 
+#include <doctest/doctest.h>
+
 #include "eigengrad/kernels/convolution.hpp"
 #include "kernels/kernel_test.hpp"
 
 namespace kernel_test {
 
 using eigengrad::Conv2dOptions;
+namespace kernels = eigengrad::kernels;
 
 /// Calls body(i of x, i of w, i of y) for every product of the convolution, by plain loops.
 template <class Body>
@@ -68,5 +71,40 @@ class Sums {
  private:
   double *values_, *magnitudes_;  // asking a tensor for them takes longer than a product
 };
+
+/// All three kernels, with and without bias, against plain loops.
+template <class T>
+void check_convolution(const Shape& x_shape, const Shape& w_shape, Conv2dOptions options,
+                       std::mt19937& generator) {
+  CAPTURE(to_string(x_shape));
+  CAPTURE(to_string(w_shape));
+  CAPTURE(options.stride);
+  CAPTURE(options.padding);
+  const BasicTensor<T> x = random<T>(generator, x_shape), w = random<T>(generator, w_shape);
+  const BasicTensor<T> y = kernels::conv2d(x, w, options);
+  const BasicTensor<T> dy = random<T>(generator, y.shape());
+  const BasicTensor<T> dx = kernels::conv2d_input_gradient(dy, w, x_shape, options);
+  const BasicTensor<T> dw = kernels::conv2d_weight_gradient(x, dy, w_shape, options);
+  Sums y_sums(y.shape()), dx_sums(x_shape), dw_sums(w_shape);
+  for_each_product(x_shape, w_shape, y.shape(), options, [&](Index i, Index j, Index k) {
+    const double xi = x.data()[i], wj = w.data()[j], dyk = dy.data()[k];
+    y_sums.add(k, xi * wj);
+    dx_sums.add(i, dyk * wj);
+    dw_sums.add(j, xi * dyk);
+  });
+  const Index taps = w_shape[0] * w_shape[1];
+  REQUIRE(wrong_sums(y, y_sums.value, y_sums.magnitude, taps * w_shape[2]) == 0);
+  REQUIRE(wrong_sums(dx, dx_sums.value, dx_sums.magnitude, taps * w_shape[3]) == 0);
+  REQUIRE(wrong_sums(dw, dw_sums.value, dw_sums.magnitude, dy.rows()) == 0);
+
+  const BasicTensor<T> out_bias = random<T>(generator, {w_shape[3]});
+  y_sums.add_bias(out_bias);
+  REQUIRE(wrong_sums(kernels::conv2d(x, w, options, &out_bias), y_sums.value, y_sums.magnitude,
+                     taps * w_shape[2]) == 0);
+  const BasicTensor<T> in_bias = random<T>(generator, {w_shape[2]});
+  dx_sums.add_bias(in_bias);
+  REQUIRE(wrong_sums(kernels::conv2d_input_gradient(dy, w, x_shape, options, &in_bias), dx_sums.value,
+                     dx_sums.magnitude, taps * w_shape[3]) == 0);
+}
 
 }  // namespace kernel_test

@@ -39,9 +39,11 @@ class ConvolutionAxis {
  public:
   template <class V>
   using Vector = ConvolutionTaps::Vector<V>;
-  /// One term of a product, by the numbers of a combined source and a combined tap.
+  /// One term of a product, by the numbers of a combined source and a combined tap. Of a pair of outputs, the
+  /// tap of the first one; the second meets the source `pair_shift` taps earlier.
   struct Factors {
     Index source, tap;
+    TileHalf half = TileHalf::both;  // of a pair, the outputs that have it
   };
   static constexpr Index most_outputs = ConvolutionTaps::most_outputs;
   /// A sum of products of factors; each output of its unit contains it so many times.
@@ -60,13 +62,20 @@ class ConvolutionAxis {
     bool gradient = false;  // outputs and sources are those of the input gradient
     bool clip = true;       // sources outside of [0, sources) are left out
     bool share = false;     // neighbouring outputs share products, if they have a tap in common
+    bool pair = false;      // or two of them are one product, each half of a tile
   };
 
   ConvolutionAxis(const ConvolutionExtents& extents, const Options& options)
       : axis_(extents, options.gradient),
         e_(axis_.extents()),
         clip_(options.clip),
-        shares_(options.share && extents.kernel > extents.stride) {
+        shares_(options.share && extents.kernel > extents.stride),
+        pair_shift_(options.pair ? axis_.source_step() : 0) {
+    if (options.pair) {
+      for (Index output = 0; output < e_.outputs; output += 2)
+        add_single(output, std::min<Index>(2, e_.outputs - output));
+      return;
+    }
     const Index step = std::min(axis_.output_step(), std::max<Index>(1, e_.outputs));
     Vector<Index> next(at(step));
     for (Index first = 0; first < step; ++first) next[at(first)] = first;
@@ -149,7 +158,7 @@ class ConvolutionAxis {
   /// Combined sources and taps, by their numbers; of an axis without shared products these are coordinates.
   Index source_count() const { return shares_ ? static_cast<Index>(sources_.size()) : e_.sources; }
   Combination source(Index number) const { return shares_ ? sources_[at(number)] : single(number); }
-  Index tap_count() const { return shares_ ? static_cast<Index>(taps_.size()) : e_.kernel; }
+  Index tap_count() const { return shares_ ? static_cast<Index>(taps_.size()) : e_.kernel + pair_shift_; }
   Combination tap(Index number) const { return shares_ ? taps_[at(number)] : single(number); }
   Index product_count() const { return static_cast<Index>(products_.size()); }
   Index factor_count() const { return static_cast<Index>(factors_.size()); }
@@ -165,6 +174,9 @@ class ConvolutionAxis {
     return result;
   }
   bool shares_products() const { return shares_; }
+  Index kernel() const { return e_.kernel; }
+  /// Taps by which the first output of a pair is ahead of the second; 0 without pairs.
+  Index pair_shift() const { return pair_shift_; }
   std::span<const Unit> units() const { return units_; }
   std::span<const Factors> factors(Index product) const {
     const Product& p = products_[at(product)];
@@ -204,18 +216,25 @@ class ConvolutionAxis {
     return size;
   }
 
-  void add_single(Index output) {
-    begin_unit(output, 0, 1);
-    begin_product({1, 0, 0});
-    for (Index tap = 0; tap < e_.kernel; ++tap) {
+  /// An output by itself, or a pair, whose second output meets the same sources as the first, so many taps
+  /// earlier.
+  void add_single(Index output, Index count = 1) {
+    begin_unit(output, 1, count);
+    begin_product({1, count == 2 ? 1. : 0., 0});
+    for (Index tap = 0; tap < e_.kernel + pair_shift_; ++tap) {
+      const bool first = tap < e_.kernel, second = count == 2 && tap >= pair_shift_;
       const Index source = axis_.source_of(output, tap);
-      if (!axis_.meets(output, tap) || (clip_ && !axis_.is_inside(source))) continue;
+      if (!(first || second) || !axis_.meets(output, tap) || (clip_ && !axis_.is_inside(source))) continue;
       if (shares_) {
         add({{source, 1}}, single(tap));
-      } else {
-        factors_.push_back({source, tap});
-        ++products_.back().end;
+        continue;
       }
+      const bool is_whole = pair_shift_ == 0 || (first && second);
+      factors_.push_back({source, tap,
+                          is_whole ? TileHalf::both
+                          : first  ? TileHalf::first
+                                   : TileHalf::second});
+      ++products_.back().end;
     }
   }
 
@@ -267,6 +286,7 @@ class ConvolutionAxis {
   ConvolutionTaps axis_;
   ConvolutionExtents e_;
   bool clip_, shares_;
+  Index pair_shift_;
   Vector<Combination> sources_, taps_;
   Vector<Factors> factors_;
   Vector<Product> products_;

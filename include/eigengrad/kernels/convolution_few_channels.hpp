@@ -42,10 +42,10 @@ class FewChannels {
     const Index kernel_row = g_.kernel_width * g_.in, pixel = g_.kernel_height * kernel_row;
     for (Index column = 0; column < g_.width; ++column)
       for (Index c = 0; c < g_.in; ++c) dx[column * g_.in + c] = bias == nullptr ? T(0) : bias[c];
-    for (const auto& [source_row, tap] : rows_.factors(row)) {
+    for (const ConvolutionAxis::Factors& factors : rows_.factors(row)) {
       // The axis numbers the taps of a gradient backwards.
-      const T* from = sent + (image * g_.out_height + source_row) * g_.out_width * pixel +
-                      (g_.kernel_height - 1 - tap) * kernel_row;
+      const T* from = sent + (image * g_.out_height + factors.source) * g_.out_width * pixel +
+                      (g_.kernel_height - 1 - factors.tap) * kernel_row;
       Index left = -g_.padding * g_.in;  // where the stretch begins
       for (Index source = 0; source < g_.out_width; ++source, from += pixel, left += g_.stride * g_.in) {
         const Index begin = std::max<Index>(0, -left), end = std::min(kernel_row, g_.width * g_.in - left);

@@ -11,6 +11,7 @@
 #include "eigengrad/kernels/convolution_lines.hpp"
 #include "eigengrad/kernels/convolution_shared_products.hpp"
 #include "eigengrad/kernels/convolution_strip.hpp"
+#include "eigengrad/kernels/convolution_tap_panels.hpp"
 #include "eigengrad/kernels/products.hpp"
 
 namespace eigengrad::kernels::detail {
@@ -23,7 +24,8 @@ namespace eigengrad::kernels::detail {
 /// group of lanes is packed line by line as [width][channels][lanes], just before the first output row that
 /// reads it, into a ring of the lines that one unit of rows spans. Where there are few images, each is cut
 /// into bands of rows, which are the lanes. Where there are few output channels, lanes and channels change
-/// places in the tile.
+/// places in the tile. Where they fill half of it, two neighbouring pixels of a row, which lie side by side,
+/// fill it: a source that both meet is broadcast once, and takes part with the taps of either.
 template <class T>
 class Gather {
  public:
@@ -40,15 +42,16 @@ class Gather {
         kernel_height_(g.kernel_height),
         kernel_width_(g.kernel_width),
         lanes_are_columns_(features_ <= kernels_.row_step && features_ < kernels_.column_step),
-        lanes_(choose_lanes(kernels_, g.n, height_, g.stride, gradient, features_,
+        pairs_(!share && features_ == kernels_.column_step && width_ > 1 &&
+               pays_pairs(g.kernel_width, gradient ? 1 : g.stride, depth_)),
+        lanes_(choose_lanes(kernels_, g.n, height_, g.stride, gradient, pairs_ ? 2 * features_ : features_,
                             g.kernel_height * g.kernel_width * depth_, lanes_are_columns_)),
         band_height_(height_ / lanes_.bands),
         rows_({band_height_, source_height_, g.kernel_height, g.stride, g.padding},
               {.gradient = gradient, .clip = lanes_.bands == 1, .share = share}),
         columns_({width_, source_width_, g.kernel_width, g.stride, g.padding},
-                 {.gradient = gradient, .share = share}),
-        tap_columns_(columns_.tap_count()),
-        taps_(rows_.tap_count() * tap_columns_) {
+                 {.gradient = gradient, .share = share, .pair = pairs_}),
+        panels_(kernels_, rows_, columns_, {depth_, features_}, gradient, lanes_are_columns_) {
     if (band_height_ > 0 && width_ > 0) cut();
   }
 
@@ -61,11 +64,9 @@ class Gather {
     const double work =
         static_cast<double>(out.size()) * static_cast<double>(kernel_height_ * kernel_width_ * depth_) / 8;
     const int threads = threads_for(tasks, work);
-    const Index result_size = is_direct() ? 0 : most_products_ * lanes_.size * panel_columns();
+    const Index result_size = is_direct() ? 0 : most_products_ * lanes_.size * panels_.columns();
     const Index worker_size = sizes_.total() + result_size;
-    const Index feature_step = lanes_are_columns_ ? kernels_.row_step : kernels_.column_step;
-    BasicTensor<T> packed =
-        BasicTensor<T>::uninitialized({round_up(features_, feature_step) * taps_ * depth_});
+    BasicTensor<T> packed = BasicTensor<T>::uninitialized({panels_.size()});
     BasicTensor<T> memory = BasicTensor<T>::uninitialized({threads * worker_size});
     Vector<Worker> workers;
     workers.reserve(static_cast<std::size_t>(threads));
@@ -76,8 +77,13 @@ class Gather {
       workers.back().run_begins.resize(static_cast<std::size_t>(most_products_ + 1));
       workers.back().rows.resize(static_cast<std::size_t>(most_factors_));
     }
-    bias_ = bias, slope_ = slope, out_ = out.mutable_data(), weights_ = packed.mutable_data();
-    pack_weights(weights, packed.mutable_data(), work);
+    bias_ = bias, slope_ = slope, out_ = out.mutable_data(), weights_ = packed.data();
+    Vector<T> pair_bias;
+    if (pairs_ && bias != nullptr) {
+      for (Index j = 0; j < 2 * features_; ++j) pair_bias.push_back(bias[j % features_]);
+      bias_ = pair_bias.data();
+    }
+    panels_.pack(weights, packed.mutable_data(), work);
     parallel_for(tasks, work, [&](Index task, int thread) {
       Worker& worker = workers[static_cast<std::size_t>(thread)];
       const ColumnStrip& strip = strips_[static_cast<std::size_t>(task / units % strips)];
@@ -101,6 +107,10 @@ class Gather {
     Vector<Index> rows;  // where the lines of a product are
   };
 
+  /// Whether enough steps of k are part of both outputs of a pair to pay for those that are part of one.
+  static bool pays_pairs(Index kernel, Index shift, Index depth) {
+    return 2 * (kernel - shift) >= kernel && (kernel - shift) * depth >= 16;
+  }
   bool is_direct() const { return !rows_.shares_products() && !columns_.shares_products(); }
 
   /// Cuts columns into strips, such that what a unit of rows reads of one stays in the second-level cache.
@@ -132,47 +142,14 @@ class Gather {
     }
   }
 
-  /// Width of the panel of output channels that starts at `first`.
-  Index panel_width(Index first) const {
-    if (lanes_are_columns_) return kernels_.row_step;
-    return std::min(kernels_.columns, round_up(features_, kernels_.column_step) - first);
-  }
   /// Output channels from `first` on that a row of tiles computes: whole panels together, where products are
   /// short and all their weights stay in the first-level cache.
   Index joined_columns(Index first) const {
-    const Index left = features_ - first, bytes = features_ * taps_ * depth_ * static_cast<Index>(sizeof(T));
-    if (is_direct() && !lanes_are_columns_ && left % panel_columns() == 0 && bytes <= (16 << 10)) return left;
-    return std::min(panel_width(first), left);
-  }
-  Index panel_columns() const { return lanes_are_columns_ ? kernels_.row_step : kernels_.columns; }
-
-  /// Panels of output channels, each [combined tap][channel][width].
-  void pack_weights(const T* weights, T* packed, double work) const {
-    const Index size = depth_ * features_;
-    const int threads = threads_for(taps_, work);
-    BasicTensor<T> combined = BasicTensor<T>::uninitialized({is_direct() ? 0 : threads * size});
-    T* const scratch = combined.mutable_data();
-    parallel_for(taps_, work, [&](Index tap, int thread) {
-      // The axes number the taps of a gradient backwards.
-      const Index step = gradient_ ? -size : size;
-      const T* const first_tap = weights + (gradient_ ? (kernel_height_ * kernel_width_ - 1) * size : 0);
-      LinearCombination<T> sum{.columns = size, .to = scratch + thread * size};
-      add_terms(sum, rows_.tap(tap / tap_columns_), columns_.tap(tap % tap_columns_),
-                [&](Index y, Index x) { return first_tap + (y * kernel_width_ + x) * step; });
-      if (!sum.is_copy()) kernels_.combine(sum);
-      const T* const from = sum.is_copy() ? sum.terms[0] : sum.to;
-      for (Index first = 0; first < features_; first += panel_columns()) {
-        const Index width = panel_width(first), used = std::min(width, features_ - first);
-        T* const to = packed + first * taps_ * depth_ + tap * depth_ * width;
-        if (!gradient_) {
-          kernels_.pack_columns({from + first, features_}, used, width, width, depth_, to);
-        } else {
-          const T* rows[64] = {};
-          for (Index j = 0; j < used; ++j) rows[j] = from + (first + j) * depth_;
-          kernels_.pack_rows(rows, width, depth_, to);
-        }
-      }
-    });
+    const Index left = features_ - first,
+                bytes = features_ * panels_.count() * depth_ * static_cast<Index>(sizeof(T));
+    if (is_direct() && !lanes_are_columns_ && left % panels_.columns() == 0 && bytes <= (16 << 10))
+      return left;
+    return std::min(panels_.width(first), left);
   }
 
   /// The runs of every product of a unit of rows and a strip.
@@ -189,9 +166,9 @@ class Gather {
         for (std::size_t y = 0; y < factors.size(); ++y)
           for (const ProductRun& columns : strip.runs(i)) {
             const Index pixel = worker.rows[y] + columns.a * width,
-                        tap = factors[y].tap * tap_columns_ * depth_ + columns.b;
+                        tap = factors[y].tap * columns_.tap_count() * depth_ + columns.b;
             *run++ = lanes_are_columns_ ? ProductRun{tap * kernels_.row_step, pixel / width, columns.count}
-                                        : ProductRun{pixel, tap, columns.count};
+                                        : ProductRun{pixel, tap, columns.count, columns.half};
           }
       }
     }
@@ -213,7 +190,7 @@ class Gather {
                 products = (rows.product_end - rows.product_begin) * strip.product_count();
     const Index steps = rows.factors * strip.stretch().factors * depth_ / products;
     ProductLookahead<T> next = after(worker.lines, task);
-    next.plan(products * divide_up(features_, panel_columns()), steps);
+    next.plan(products * divide_up(features_, panels_.columns()), steps);
     ProductTile<T> tile{};
     tile.a = worker.lines.memory();
     tile.a_step = lanes_.width(group);
@@ -231,9 +208,9 @@ class Gather {
       tiles = outputs[i].plan(tiles, steps);
     }
     for (Index first = 0; first < features_; first += tile.columns) {
-      tile.b = weights_ + first * taps_ * depth_;
-      tile.b_step = tile.b_unit = panel_width(first);
-      tile.b_next = panel_columns() * taps_ * depth_;
+      tile.b = weights_ + first * panels_.count() * depth_;
+      tile.b_step = tile.b_unit = panels_.width(first);
+      tile.b_next = panels_.columns() * panels_.count() * depth_;
       tile.columns = joined_columns(first);
       const T* const bias = bias_ == nullptr ? nullptr : bias_ + first;
       const SharedProducts<T> results{worker.results, tile.rows, tile.b_step, rows.product_begin, strip};
@@ -246,6 +223,7 @@ class Gather {
           const Index q = strip.product(i);
           oriented.runs = worker.runs.data() + begin[0];
           oriented.run_count = begin[1] - begin[0];
+          if (pairs_) oriented.columns = columns_.units()[static_cast<std::size_t>(q)].count * features_;
           // Where outputs do not share products, the numbers of products are those of units.
           oriented.c = is_direct() ? out + first +
                                          pixel(rows_.units()[static_cast<std::size_t>(p)].outputs[0],
@@ -253,7 +231,7 @@ class Gather {
                                    : results.at(p, q);
           oriented.ahead_rows = 0;
           for (ProductLookahead<T>& row : outputs) row.share(oriented);
-          next.share(oriented, divide_up(tile.columns, panel_columns()));
+          next.share(oriented, divide_up(tile.columns, panels_.columns()));
           kernels_.tile(oriented);
         }
       LinearCombination<T> output{
@@ -276,11 +254,11 @@ class Gather {
   const ProductKernels<T>& kernels_;
   bool gradient_;
   Index source_height_, source_width_, depth_, height_, width_, features_, kernel_height_, kernel_width_;
-  bool lanes_are_columns_;
+  bool lanes_are_columns_, pairs_;
   LaneGroups lanes_;
   Index band_height_;
   ConvolutionAxis rows_, columns_;
-  Index tap_columns_, taps_;
+  TapPanels<T> panels_;
   Vector<Stretch> unit_rows_;
   Vector<Vector<ConvolutionAxis::Sum>> unit_sums_;
   Vector<ColumnStrip> strips_;

@@ -26,7 +26,7 @@ class ColumnStrip {
     for (const Index p : products_) {
       run_begins_.push_back(static_cast<Index>(runs_.size()));
       for (const auto& factor : axis.factors(p))
-        add({(factor.source - stretch_.combined_begin) * depth, factor.tap * depth, depth});
+        add({(factor.source - stretch_.combined_begin) * depth, factor.tap * depth, depth, factor.half});
     }
     run_begins_.push_back(static_cast<Index>(runs_.size()));
     for (std::size_t i = 1; i < sums_.size(); ++i)  // nearly in order
@@ -54,7 +54,7 @@ class ColumnStrip {
   void add(const ProductRun& run) {
     if (static_cast<Index>(runs_.size()) > run_begins_.back())
       if (ProductRun& before = runs_.back();
-          run.a == before.a + before.count && run.b == before.b + before.count) {
+          run.a == before.a + before.count && run.b == before.b + before.count && run.half == before.half) {
         before.count += run.count;
         return;
       }

@@ -6,10 +6,14 @@
 
 namespace eigengrad::kernels {
 
+/// The columns of a register tile that a stretch of its sum is part of.
+enum class TileHalf { both, first, second };
+
 /// A stretch of a tile's sum: `count` steps of k, from offset a of the one operand and, in units of
 /// ProductTile::b_unit, offset b of the other.
 struct ProductRun {
   Index a, b, count;
+  TileHalf half = TileHalf::both;  // of whole tiles whose rows of A lie side by side
 };
 
 /// What tiles pack meanwhile, a row in every second step of k: one vector, or if `is_wide` as many as a tile

@@ -71,26 +71,27 @@ void store_tile_scattered(const ProductTile<T>& tile, const TileResult<T>& to,
     }
 }
 
-// One step of k: sum(i, j) += a(i) b(j). The side with fewer values stays in registers.
-template <int height, int vectors, class A, class T>
+// One step of k: sum(i, j) += a(i) b(j), for vectors [first, end) of each row. The side with fewer values stays in
+// registers.
+template <int height, int vectors, int first = 0, int end = vectors, class A, class T>
 [[gnu::always_inline]] inline void add_outer_product(const A& a, const T* b,
                                                      Vector<T> (&sum)[height][vectors]) {
-  if constexpr (height >= vectors) {
+  if constexpr (height >= end - first) {
     Vector<T> row[vectors];
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) row[j] = load(b + j * lanes<T>);
+    for (int j = first; j < end; ++j) row[j] = load(b + j * lanes<T>);
 #pragma GCC unroll 24
     for (int i = 0; i < height; ++i) {
       const Vector<T> factor = broadcast(a(i));
 #pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) sum[i][j] += factor * row[j];
+      for (int j = first; j < end; ++j) sum[i][j] += factor * row[j];
     }
   } else {
     Vector<T> factor[height];
 #pragma GCC unroll 8
     for (int i = 0; i < height; ++i) factor[i] = broadcast(a(i));
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) {
+    for (int j = first; j < end; ++j) {
       const Vector<T> row = load(b + j * lanes<T>);
 #pragma GCC unroll 8
       for (int i = 0; i < height; ++i) sum[i][j] += factor[i] * row;
@@ -142,6 +143,7 @@ template <int height, int vectors, class T>
 // The rows of A in one step of k, side by side.
 template <class T>
 struct PackedRows {
+  static constexpr bool has_halves = true;
   const T* a;
 
   [[gnu::always_inline]] PackedRows(const T* first, Index) : a(first) {}
@@ -158,6 +160,7 @@ struct PackedRows {
 // more.
 template <class T, int height>
 struct SpreadRows {
+  static constexpr bool has_halves = false;
   const T* a[(height + 3) / 4];
   Index row_step, three;
 
@@ -190,6 +193,16 @@ struct Nothing {
   [[gnu::always_inline]] void operator()() const {}
 };
 
+// The steps of a run that vectors [first, end) of a tile are part of.
+template <int first, int end, class Rows, int height, int vectors, class T>
+[[gnu::always_inline]] inline void add_part(Rows a, const T* b, const ProductTile<T>& tile, Index count,
+                                            Vector<T> (&sum)[height][vectors]) {
+  for (; count > 0; --count, b += tile.b_step) {
+    add_outer_product<height, vectors, first, end>(a, b, sum);
+    a.advance(tile.a_step);
+  }
+}
+
 // The sums of a tile over all runs; in every second step of k, meanwhile() is called.
 template <class Rows, int height, int vectors, class T, class Meanwhile>
 [[gnu::always_inline]] inline void add_runs(const ProductTile<T>& tile, const T* columns,
@@ -203,6 +216,14 @@ template <class Rows, int height, int vectors, class T, class Meanwhile>
   for (const ProductRun* run = tile.runs; run != tile.runs + tile.run_count; ++run) {
     Rows a(tile.a + run->a, tile.a_row_step);
     const T* b = columns + run->b * tile.b_unit;
+    if constexpr (Rows::has_halves && vectors == tile_vectors)
+      if (run->half != TileHalf::both) {
+        if (run->half == TileHalf::first)
+          add_part<0, vectors / 2>(a, b, tile, run->count, sum);
+        else
+          add_part<vectors / 2, vectors>(a, b, tile, run->count, sum);
+        continue;
+      }
     Index k = run->count;
     for (; k >= tile_unroll; k -= tile_unroll, b += tile_unroll * tile.b_step) {
       __builtin_prefetch(ahead, 0, 2);
