@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <vector>
 
 #include "eigengrad/core/parallel.hpp"
@@ -23,7 +24,8 @@ class BlockedProduct {
  public:
   /// Where rows of A share sets of the first-level cache, panels stay low enough to be read where they lie.
   /// Inline, so that operands just made need not be read from memory, which takes as long as a small product.
-  [[gnu::always_inline]] BlockedProduct(const ProductOperand<T>& a, const ProductOperand<T>& b, Index k)
+  [[gnu::always_inline]] BlockedProduct(const ProductOperand<T>& a, const ProductOperand<T>& b, Index k,
+                                        Index longest_chain = std::numeric_limits<Index>::max())
       : kernels_(product_kernels<T>()),
         a_(a.with_panels(a.rows_share_sets() ? kernels_.rows : most_rows(kernels_, b.extent),
                          kernels_.row_step)),
@@ -33,7 +35,8 @@ class BlockedProduct {
         roles_(a_, b_, k <= kernels_.depth ? threads_for(a.extent, work_) : 1),
         a_shared_(roles_.a_is_shared),
         shared_(roles_.shared),
-        cut_(roles_.cut) {}
+        cut_(roles_.cut),
+        longest_chain_(longest_chain) {}
 
   /// Whether A's rows are cut into tasks, not B's columns.
   bool cuts_a() const { return !a_shared_; }
@@ -107,8 +110,10 @@ class BlockedProduct {
 
   using Panels = ProductPanels<T>;
 
-  /// The most steps of k in a block.
-  Index depth() const { return roles_.b_comes_from_memory() ? kernels_.depth / 4 : kernels_.depth; }
+  /// The most steps of k in a block, which is a chain of sums.
+  Index depth() const {
+    return std::min(longest_chain_, roles_.b_comes_from_memory() ? kernels_.depth / 4 : kernels_.depth);
+  }
   bool is_small() const {
     return k_ <= kernels_.depth && (a_.padded + b_.padded) * k_ <= small_size && threads_for(2, work_) == 1;
   }
@@ -282,6 +287,7 @@ class BlockedProduct {
   ProductRoles<T> roles_;
   bool a_shared_;  // short for what roles_ says
   const ProductOperand<T>&shared_, &cut_;
+  Index longest_chain_;
   ProductPlan plan_;
   ProductUpdate<T> update_ = nullptr;
   AdamState<T> updated_ = {};

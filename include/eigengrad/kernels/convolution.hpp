@@ -1,5 +1,4 @@
-/// 2-d convolution and its two gradients, channels last, as matrix products over taps: no unfolded copy of
-/// the images is made, and every output is written once.
+/// 2-d convolution and its two gradients, channels last, as matrix products over taps.
 ///
 /// Where that pays, two or three neighbouring outputs share products (ConvolutionAxis). Rounding errors are
 /// about as large, but relative to the largest products of the pixels and taps of outputs that are taken
@@ -9,6 +8,7 @@
 /// infinity, in dy next to the padding where images have very few channels.
 #pragma once
 
+#include "eigengrad/kernels/convolution_by_taps.hpp"
 #include "eigengrad/kernels/convolution_few_channels.hpp"
 #include "eigengrad/kernels/convolution_gather.hpp"
 #include "eigengrad/kernels/convolution_weight_gradient.hpp"
@@ -32,6 +32,17 @@ BasicTensor<T> met_pixels(const T* x, const ConvolutionGeometry& g) {
   });
   return pixels;
 }
+
+/// conv2d, or its input gradient, in the way that pays.
+template <class T>
+void gather(const ConvolutionGeometry& g, bool gradient, const T* source, const T* weights, const T* bias,
+            T slope, BasicTensor<T>& out) {
+  const bool shares = g.pays_sharing(gradient ? g.height * g.width : g.out_height * g.out_width);
+  if (ByTaps<T>::suits(g, gradient))
+    if (const ByTaps<T> by_taps(g, gradient); by_taps.pays(shares))
+      return by_taps.run(source, weights, bias, slope, out.mutable_data());
+  Gather<T>(g, gradient, shares).run(source, weights, bias, slope, out);
+}
 }  // namespace detail
 
 /// y[n, p, q, o] = sum over a, b, c of x[n, p stride + a - padding, q stride + b - padding, c] w[a, b, c, o]
@@ -53,8 +64,8 @@ BasicTensor<T> conv2d(const BasicTensor<T>& x, const BasicTensor<T>& w, Conv2dOp
     return slope == 1 ? y : unary(op::LeakyRelu{slope}, y);
   }
   BasicTensor<T> y = BasicTensor<T>::uninitialized(g.output_shape());
-  detail::Gather<T>(g, false, g.pays_sharing(g.out_height * g.out_width))
-      .run(x.data(), w.data(), bias == nullptr ? nullptr : bias->data(), static_cast<T>(slope), y);
+  detail::gather(g, false, x.data(), w.data(), bias == nullptr ? nullptr : bias->data(),
+                 static_cast<T>(slope), y);
   return y;
 }
 
@@ -80,7 +91,7 @@ BasicTensor<T> conv2d_input_gradient(const BasicTensor<T>& dy, const BasicTensor
   if (detail::FewChannels<T>::suits(g))
     detail::FewChannels<T>(g).run(dy.data(), w.data(), offset, dx.mutable_data());
   else
-    detail::Gather<T>(g, true, g.pays_sharing(g.height * g.width)).run(dy.data(), w.data(), offset, T(1), dx);
+    detail::gather(g, true, dy.data(), w.data(), offset, T(1), dx);
   return dx;
 }
 
@@ -106,6 +117,11 @@ BasicTensor<T> conv2d_weight_gradient(const BasicTensor<T>& x, const BasicTensor
         .reshape(weight_shape);
   BasicTensor<T> dw = BasicTensor<T>::uninitialized(weight_shape);
   if (dw.size() == 0) return dw;
+  if (detail::WeightGradientByTaps<T>::suits(g))
+    if (const detail::WeightGradientByTaps<T> by_taps(g); by_taps.pays()) {
+      by_taps.run(x.data(), dy.data(), dw.mutable_data());
+      return dw;
+    }
   if (detail::SharedWeightGradient<T>::pays(g))
     detail::SharedWeightGradient<T>(g).run(x.data(), dy.data(), dw.mutable_data());
   else if (detail::UnfoldedWeightGradient<T>::suits(g))

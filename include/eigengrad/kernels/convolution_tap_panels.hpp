@@ -59,10 +59,9 @@ class TapPanels {
   }
 
  private:
-  /// A tap by its numbers, of which those of a gradient count backwards.
   const T* tap_at(const T* weights, Index y, Index x) const {
-    const Index tap = y * columns_.kernel() + x, last = rows_.kernel() * columns_.kernel() - 1;
-    return weights + (gradient_ ? last - tap : tap) * channels_.source * channels_.output;
+    const Index number = tap_number(rows_.kernel(), columns_.kernel(), y, x, gradient_);
+    return weights + number * channels_.source * channels_.output;
   }
 
   void pack_tap(const T* from, Index tap, T* packed) const {

@@ -8,6 +8,12 @@
 
 namespace eigengrad::kernels::detail {
 
+/// Number of a tap by its coordinates, of which those of a gradient count backwards.
+inline Index tap_number(Index kernel_height, Index kernel_width, Index y, Index x, bool gradient) {
+  const Index number = y * kernel_width + x;
+  return gradient ? kernel_height * kernel_width - 1 - number : number;
+}
+
 /// Extents of one axis.
 struct ConvolutionExtents {
   Index outputs, sources, kernel, stride, padding;
