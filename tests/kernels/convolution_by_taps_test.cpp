@@ -29,11 +29,25 @@ TEST_CASE_TEMPLATE("deep layers are convolved by taps", T, float, double) {
   WeightGradientByTaps<T>(g).run(x.data(), y.data(), dw.mutable_data());
   const BasicTensor<T>* const no_bias = nullptr;
   CHECK(same_bits(kernels::conv2d(x, w, options, no_bias, 0.5), y));
+  CHECK(same_bits(kernels::unary(kernels::op::LeakyRelu{0.5}, kernels::conv2d(x, w, options)), y));
   CHECK(same_bits(kernels::conv2d_input_gradient(y, w, x.shape(), options), dx));
   CHECK(same_bits(kernels::conv2d_weight_gradient(x, y, w.shape(), options), dw));
   CHECK(independent_of_threads([&] { return kernels::conv2d(x, w, options, no_bias, 0.5); }));
   CHECK(independent_of_threads([&] { return kernels::conv2d_input_gradient(y, w, x.shape(), options); }));
   CHECK(independent_of_threads([&] { return kernels::conv2d_weight_gradient(x, y, w.shape(), options); }));
+  // Products of few panels, which more threads would cut otherwise, are added in several chains.
+  const BasicTensor<T> v = random<T>(generator, {30, 7, 7, 360}), dz = random<T>(generator, {30, 7, 7, 388});
+  CHECK(independent_of_threads([&] {
+    return kernels::conv2d_weight_gradient(v, dz, {3, 3, 360, 388}, options);
+  }));
+
+  for (const Shape& none : {Shape{1, 0, 1, 256}, Shape{0, 7, 7, 256}, Shape{3, 4, 0, 256}}) {
+    const Conv2dOptions wide{.stride = 1, .padding = 2};
+    const BasicTensor<T> nothing = kernels::conv2d(BasicTensor<T>::zeros(none), w, wide);
+    CHECK(kernels::conv2d_input_gradient(nothing, w, none, wide).size() == 0);
+    CHECK(kernels::conv2d_weight_gradient(BasicTensor<T>::zeros(none), nothing, w.shape(), wide).size() ==
+          w.size());
+  }
 }
 
 TEST_CASE("convolutions are made by taps where that pays") {

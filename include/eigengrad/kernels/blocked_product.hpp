@@ -32,7 +32,7 @@ class BlockedProduct {
         b_(b.with_panels(kernels_.columns, kernels_.column_step)),
         k_(k),
         work_(static_cast<double>(a.extent) * static_cast<double>(b.extent) * static_cast<double>(k) / 8),
-        roles_(a_, b_, k <= kernels_.depth ? threads_for(a.extent, work_) : 1),
+        roles_(a_, b_, k <= std::min(longest_chain, kernels_.depth) ? threads_for(a.extent, work_) : 1),
         a_shared_(roles_.a_is_shared),
         shared_(roles_.shared),
         cut_(roles_.cut),

@@ -37,6 +37,7 @@ BasicTensor<T> met_pixels(const T* x, const ConvolutionGeometry& g) {
 template <class T>
 void gather(const ConvolutionGeometry& g, bool gradient, const T* source, const T* weights, const T* bias,
             T slope, BasicTensor<T>& out) {
+  if (out.size() == 0) return;
   const bool shares = g.pays_sharing(gradient ? g.height * g.width : g.out_height * g.out_width);
   if (ByTaps<T>::suits(g, gradient))
     if (const ByTaps<T> by_taps(g, gradient); by_taps.pays(shares))

@@ -40,6 +40,7 @@ class ByTaps {
   /// Whether it can do it, and channels are so many that it may pay.
   static bool suits(const ConvolutionGeometry& g, bool gradient, Index channels = 1 << 16) {
     return std::min(g.in, g.out) >= 32 && g.in * g.out >= channels && g.saved_by_sharing() > 0 &&
+           std::max(g.kernel_height, g.kernel_width) <= 8 &&
            ConvolutionTerms::suits(g.kernel_height, g.stride, gradient) &&
            ConvolutionTerms::suits(g.kernel_width, g.stride, gradient);
   }
