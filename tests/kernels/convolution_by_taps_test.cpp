@@ -64,6 +64,13 @@ TEST_CASE("convolutions are made by taps where that pays") {
   CHECK(by_taps({32, 7, 7, 512}, {3, 3, 512, 512}, same, false));
   CHECK(by_taps({1, 14, 14, 512}, {3, 3, 512, 512}, same, true));
   CHECK(by_taps({64, 8, 8, 256}, {4, 4, 256, 512}, halved, true));
+  CHECK(by_taps({1, 7, 7, 512}, {3, 3, 512, 512}, same, false));
+  CHECK(by_taps({1, 80, 16, 256}, {3, 3, 256, 256}, same, false));
+  CHECK_FALSE(by_taps({1, 16, 80, 256}, {3, 3, 256, 256}, same, false));   // taps of a row
+  CHECK_FALSE(by_taps({1, 16, 16, 256}, {3, 3, 256, 256}, halved, true));  // pixels
+  CHECK_FALSE(by_taps({64, 7, 7, 31}, {3, 3, 31, 4096}, same, false));     // channels of one side
+  CHECK_FALSE(by_taps({64, 7, 7, 255}, {3, 3, 255, 256}, same, false));
+  CHECK_FALSE(by_taps({1, 9000, 4, 512}, {3, 3, 512, 512}, same, false));           // memory
   CHECK_FALSE(by_taps({64, 8, 8, 256}, {4, 4, 256, 512}, halved, false));           // six terms of an axis
   CHECK_FALSE(by_taps({8, 56, 56, 256}, {3, 3, 256, 256}, same, false));            // taps stay in the caches
   CHECK_FALSE(by_taps({1, 4, 4, 512}, {3, 3, 512, 512}, same, false));              // pixels
@@ -73,8 +80,19 @@ TEST_CASE("convolutions are made by taps where that pays") {
   CHECK(gradient_by_taps({32, 14, 14, 256}, {3, 3, 256, 512}, halved));
   CHECK_FALSE(gradient_by_taps({64, 8, 8, 256}, {4, 4, 256, 512}, halved));
   CHECK_FALSE(gradient_by_taps({16, 14, 14, 256}, {3, 3, 256, 256}, same));
+  CHECK_FALSE(gradient_by_taps({16, 14, 14, 4096}, {3, 3, 4096, 32}, same));
+  CHECK_FALSE(gradient_by_taps({4, 7, 7, 512}, {3, 3, 512, 512}, same));      // pixels
+  CHECK_FALSE(gradient_by_taps({9, 8, 8, 2048}, {3, 3, 2048, 2048}, same));   // memory
   CHECK_FALSE(gradient_by_taps({1, 7, 7, 512}, {3, 3, 512, 512}, same));      // pixels
-  CHECK_FALSE(gradient_by_taps({256, 28, 28, 512}, {3, 3, 512, 512}, same));  // memory
+  CHECK_FALSE(gradient_by_taps({512, 28, 28, 512}, {3, 3, 512, 512}, same));  // memory
+}
+
+TEST_CASE("products by taps are made of as many images as memory allows") {
+  const ConvolutionGeometry g("conv2d", "x", {400, 7, 7, 512}, {3, 3, 512, 512}, {.stride = 1, .padding = 1});
+  const Index image = 14 * 14 * 512;
+  CHECK(ByTaps<float>(g, false).group() == 134);  // three groups
+  CHECK(ByTaps<float>(g, false, 10 * image).group() == 10);
+  CHECK(ByTaps<float>(g, true, image - 1).group() == 1);
 }
 
 TEST_CASE("terms of a convolution's axis are no more than a combination holds") {

@@ -29,6 +29,20 @@ const PairCase pair_cases[] = {
 
 }  // namespace
 
+TEST_CASE("pixels are taken in pairs where that pays") {
+  const Index half = kernels::detail::product_kernels<float>().column_step;
+  const auto takes_pairs = [](const Shape& x, const Shape& w, Conv2dOptions options, bool gradient) {
+    const kernels::detail::ConvolutionGeometry g("conv2d", "x", x, w, options);
+    return kernels::detail::Gather<float>(g, gradient, false).takes_pairs();
+  };
+  const Conv2dOptions same{.stride = 1, .padding = 1}, halved{.stride = 2, .padding = 1};
+  CHECK(takes_pairs({4, 9, 9, 16}, {3, 3, 16, half}, same, false));
+  CHECK(takes_pairs({4, 9, 9, half}, {3, 3, half, 40}, halved, true));
+  CHECK_FALSE(takes_pairs({4, 9, 9, 40}, {3, 3, 40, half}, halved, false));  // one tap of three
+  CHECK_FALSE(takes_pairs({4, 9, 9, 3}, {3, 3, 3, half}, same, false));      // short sums
+  CHECK_FALSE(takes_pairs({4, 9, 9, 16}, {3, 3, 16, half + 1}, same, false));
+}
+
 TEST_CASE_TEMPLATE("convolutions of pixels in pairs agree with plain loops", T, float, double) {
   const Poison poison;
   std::mt19937 generator(8);

@@ -115,7 +115,8 @@ class BlockedProduct {
     return std::min(longest_chain_, roles_.b_comes_from_memory() ? kernels_.depth / 4 : kernels_.depth);
   }
   bool is_small() const {
-    return k_ <= kernels_.depth && (a_.padded + b_.padded) * k_ <= small_size && threads_for(2, work_) == 1;
+    return k_ <= kernels_.depth && k_ <= longest_chain_ && (a_.padded + b_.padded) * k_ <= small_size &&
+           threads_for(2, work_) == 1;
   }
   /// One block of everything: neither memory nor threads to manage, which would take longer than the product.
   void run_small(const T* bias, T* c) const {

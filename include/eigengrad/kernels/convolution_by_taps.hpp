@@ -16,12 +16,15 @@ namespace eigengrad::kernels::detail {
 template <class T>
 class ByTaps {
  public:
-  /// `most_products`: values of the products that are made before they are added up.
+  /// `most_products`: values of the products that are made before they are added up, where an image has no
+  /// more.
   ByTaps(const ConvolutionGeometry& g, bool gradient,
          Index most_products = (64 << 20) / static_cast<Index>(sizeof(T)))
       : gradient_(gradient),
         kernel_height_(g.kernel_height),
         kernel_width_(g.kernel_width),
+        stride_(g.stride),
+        most_products_(most_products),
         sources_{nullptr, g.n, gradient ? g.out_height : g.height, gradient ? g.out_width : g.width,
                  gradient ? g.out : g.in},
         height_(gradient ? g.height : g.out_height),
@@ -44,13 +47,18 @@ class ByTaps {
            ConvolutionTerms::suits(g.kernel_height, g.stride, gradient) &&
            ConvolutionTerms::suits(g.kernel_width, g.stride, gradient);
   }
-  /// Whether combined taps meet pixels enough to pay for their combination; and, if Gather shares products
-  /// too, whether the taps that it reads for a row of pixels are more than what is written and read here.
+  /// Whether combined taps meet pixels enough to pay for their combination, and products of an image are not
+  /// too many to be kept; and, if Gather shares products too, whether the taps that it reads for a row of
+  /// pixels are more than what is written and read here.
   bool pays(bool gather_shares) const {
-    if (sources_.images * places_.size() < std::max<Index>(1, 8 * rows_.tap_count() * columns_.tap_count()))
+    const Index taps = rows_.tap_count() * columns_.tap_count(), products = places_.size() * features_;
+    if (taps == 0 || 2 * sources_.images * places_.size() < 15 * stride_ * taps || products > most_products_)
       return false;
     return !gather_shares || sources_.channels * features_ >= 8 * width_ * (sources_.channels + features_);
   }
+
+  /// Images whose products are made together.
+  Index group() const { return group_; }
 
   void run(const T* source, const T* weights, const T* bias, T slope, T* out) const {
     const Index depth = sources_.channels;
@@ -117,12 +125,12 @@ class ByTaps {
   }
 
   bool gradient_;
-  Index kernel_height_, kernel_width_;
+  Index kernel_height_, kernel_width_, stride_, most_products_;
   PixelGrid<T> sources_;  // without data
   Index height_, width_, features_;
   ConvolutionTerms rows_, columns_;
   ConvolutionPlaces places_;
-  Index group_;  // images whose products are made together
+  Index group_;
 };
 
 /// The weight gradient in the same way: the gradients of combined taps are one product each, of all combined
@@ -138,13 +146,17 @@ class WeightGradientByTaps {
   WeightGradientByTaps(const WeightGradientByTaps&) = delete;
   WeightGradientByTaps& operator=(const WeightGradientByTaps&) = delete;
 
-  /// Whether it can do it, and channels are so many that it may pay.
-  static bool suits(const ConvolutionGeometry& g) { return ByTaps<T>::suits(g, false, 1 << 17); }
-  /// Whether combined taps meet pixels enough to pay for what is added besides, but no more than take 64 MB.
+  /// Whether it can do it, and channels of both are so many that it may pay.
+  static bool suits(const ConvolutionGeometry& g) {
+    return ByTaps<T>::suits(g, false, 1 << 17) && g.in * g.out >= 96 * (g.in + g.out);
+  }
+  /// Whether combined taps meet pixels enough to pay for what is added besides, and what is kept takes no
+  /// more than 256 MB.
   bool pays() const {
-    const Index most = (64 << 20) / static_cast<Index>(sizeof(T));
-    return g_.n * places_.size() >= std::max<Index>(1, 32 * rows_.tap_count() * columns_.tap_count()) &&
-           places_.most() * g_.n * (g_.in + g_.out) <= most;
+    const Index taps = rows_.tap_count() * columns_.tap_count(),
+                most = (256 << 20) / static_cast<Index>(sizeof(T));
+    return taps > 0 && g_.n * places_.size() >= 32 * taps &&
+           places_.most() * g_.n * (g_.in + g_.out) + taps * g_.in * g_.out <= most;
   }
 
   void run(const T* x, const T* dy, T* dw) const {
@@ -193,7 +205,7 @@ class WeightGradientByTaps {
     });
   }
 
-  const ConvolutionGeometry& g_;
+  ConvolutionGeometry g_;
   ConvolutionTerms rows_, columns_;
   ConvolutionPlaces places_;
 };

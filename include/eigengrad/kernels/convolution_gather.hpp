@@ -55,6 +55,11 @@ class Gather {
     if (band_height_ > 0 && width_ > 0) cut();
   }
 
+  Gather(const Gather&) = delete;
+  Gather& operator=(const Gather&) = delete;
+
+  bool takes_pairs() const { return pairs_; }
+
   void run(const T* source, const T* weights, const T* bias, T slope, BasicTensor<T>& out) {
     if (out.size() == 0) return;
     const LineSource<T> lines{source, source_height_, source_width_, depth_,

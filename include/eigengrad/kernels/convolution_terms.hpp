@@ -10,7 +10,7 @@
 namespace eigengrad::kernels::detail {
 
 /// The terms of all products of an axis whose outputs share products, those of one combined tap after those
-/// of another.
+/// of another; only for axes that it suits.
 class ConvolutionTerms {
  public:
   template <class V>
@@ -18,7 +18,7 @@ class ConvolutionTerms {
 
   ConvolutionTerms(const ConvolutionExtents& extents, bool gradient)
       : axis_(extents, {.gradient = gradient, .share = true}), outputs_(at(extents.outputs)) {
-    const auto factors = list_factors();
+    const auto factors = axis_.factors();
     Vector<Index> places(factors.size());
     for (Index tap = 0; tap < axis_.tap_count(); ++tap) {
       begins_.push_back(size());
@@ -33,8 +33,8 @@ class ConvolutionTerms {
     for (const ConvolutionAxis::Sum& sum : axis_.sums(axis_.whole()))
       for (std::size_t i = 0; i < at(sum.products.count); ++i) {
         const Index p = sum.products.at[i];
-        for (Index f = first_factor(p); f < first_factor(p + 1); ++f)
-          outputs_[at(sum.output)].add(places[at(f)], sum.products.factor[i]);
+        for (const ConvolutionAxis::Factors& factor : axis_.factors(p))
+          outputs_[at(sum.output)].add(places[at(&factor - factors.data())], sum.products.factor[i]);
       }
     receivers_.resize(sources_.size());
     for (Index output = 0; output < extents.outputs; ++output) {
@@ -66,20 +66,9 @@ class ConvolutionTerms {
  private:
   static std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
-  Vector<ConvolutionAxis::Factors> list_factors() {
-    Vector<ConvolutionAxis::Factors> factors;
-    for (Index p = 0; p < axis_.product_count(); ++p) {
-      first_factors_.push_back(static_cast<Index>(factors.size()));
-      for (const ConvolutionAxis::Factors& factor : axis_.factors(p)) factors.push_back(factor);
-    }
-    first_factors_.push_back(static_cast<Index>(factors.size()));
-    return factors;
-  }
-  Index first_factor(Index product) const { return first_factors_[at(product)]; }
-
   ConvolutionAxis axis_;
   Vector<Combination> sources_, outputs_, receivers_;
-  Vector<Index> taps_, begins_, first_factors_;
+  Vector<Index> taps_, begins_;
 };
 
 /// Terms of rows times terms of columns, as [tap of rows][tap of columns][term of rows][term of columns], so

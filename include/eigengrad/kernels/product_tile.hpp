@@ -13,7 +13,9 @@ enum class TileHalf { both, first, second };
 /// ProductTile::b_unit, offset b of the other.
 struct ProductRun {
   Index a, b, count;
-  TileHalf half = TileHalf::both;  // of whole tiles whose rows of A lie side by side
+  // Of tiles wider than one half whose rows of A lie side by side; others are part of every run. Those of one
+  // half bring in and pack nothing.
+  TileHalf half = TileHalf::both;
 };
 
 /// What tiles pack meanwhile, a row in every second step of k: one vector, or if `is_wide` as many as a tile
