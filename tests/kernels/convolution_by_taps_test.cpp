@@ -17,7 +17,7 @@ using kernels::detail::WeightGradientByTaps;
 TEST_CASE_TEMPLATE("deep layers are convolved by taps", T, float, double) {
   const Poison poison;
   std::mt19937 generator(12);
-  check_convolution<T>({5, 7, 7, 256}, {3, 3, 256, 512}, {.stride = 1, .padding = 1}, generator);
+  check_convolution<T>({7, 7, 7, 256}, {3, 3, 256, 512}, {.stride = 1, .padding = 1}, generator);
   check_convolution<T>({9, 6, 5, 96}, {4, 4, 96, 700}, {.stride = 2, .padding = 1}, generator);
 
   const Conv2dOptions options{.stride = 1, .padding = 1};
@@ -65,6 +65,7 @@ TEST_CASE("convolutions are made by taps where that pays") {
   CHECK(by_taps({1, 14, 14, 512}, {3, 3, 512, 512}, same, true));
   CHECK(by_taps({64, 8, 8, 256}, {4, 4, 256, 512}, halved, true));
   CHECK(by_taps({1, 7, 7, 512}, {3, 3, 512, 512}, same, false));
+  CHECK_FALSE(by_taps({1, 7, 7, 512}, {3, 3, 512, 512}, same, true));
   CHECK(by_taps({1, 80, 16, 256}, {3, 3, 256, 256}, same, false));
   CHECK_FALSE(by_taps({1, 16, 80, 256}, {3, 3, 256, 256}, same, false));   // taps of a row
   CHECK_FALSE(by_taps({1, 16, 16, 256}, {3, 3, 256, 256}, halved, true));  // pixels
@@ -81,7 +82,9 @@ TEST_CASE("convolutions are made by taps where that pays") {
   CHECK_FALSE(gradient_by_taps({64, 8, 8, 256}, {4, 4, 256, 512}, halved));
   CHECK_FALSE(gradient_by_taps({16, 14, 14, 256}, {3, 3, 256, 256}, same));
   CHECK_FALSE(gradient_by_taps({16, 14, 14, 4096}, {3, 3, 4096, 32}, same));
-  CHECK_FALSE(gradient_by_taps({4, 7, 7, 512}, {3, 3, 512, 512}, same));      // pixels
+  CHECK(gradient_by_taps({1, 14, 14, 512}, {3, 3, 512, 512}, same));
+  CHECK_FALSE(gradient_by_taps({4, 14, 14, 256}, {3, 3, 256, 512}, halved));
+  CHECK_FALSE(gradient_by_taps({5, 7, 7, 512}, {3, 3, 512, 512}, same));      // pixels
   CHECK_FALSE(gradient_by_taps({9, 8, 8, 2048}, {3, 3, 2048, 2048}, same));   // memory
   CHECK_FALSE(gradient_by_taps({1, 7, 7, 512}, {3, 3, 512, 512}, same));      // pixels
   CHECK_FALSE(gradient_by_taps({512, 28, 28, 512}, {3, 3, 512, 512}, same));  // memory

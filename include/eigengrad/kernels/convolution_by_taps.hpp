@@ -52,8 +52,9 @@ class ByTaps {
   /// pixels are more than what is written and read here.
   bool pays(bool gather_shares) const {
     const Index taps = rows_.tap_count() * columns_.tap_count(), products = places_.size() * features_;
-    if (taps == 0 || 2 * sources_.images * places_.size() < 15 * stride_ * taps || products > most_products_)
-      return false;
+    // A gradient's taps are transposed besides.
+    const Index least = (gradient_ ? 15 : 7) * stride_ * taps;
+    if (taps == 0 || sources_.images * places_.size() < least || products > most_products_) return false;
     return !gather_shares || sources_.channels * features_ >= 8 * width_ * (sources_.channels + features_);
   }
 
@@ -155,7 +156,7 @@ class WeightGradientByTaps {
   bool pays() const {
     const Index taps = rows_.tap_count() * columns_.tap_count(),
                 most = (256 << 20) / static_cast<Index>(sizeof(T));
-    return taps > 0 && g_.n * places_.size() >= 32 * taps &&
+    return taps > 0 && g_.n * places_.size() >= 48 * g_.stride * g_.stride * taps &&
            places_.most() * g_.n * (g_.in + g_.out) + taps * g_.in * g_.out <= most;
   }
 
