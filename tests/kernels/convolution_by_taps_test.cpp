@@ -41,6 +41,13 @@ TEST_CASE_TEMPLATE("deep layers are convolved by taps", T, float, double) {
     return kernels::conv2d_weight_gradient(v, dz, {3, 3, 360, 388}, options);
   }));
 
+  const int threads = thread_count();
+  const BasicTensor<T> many = random<T>(generator, {32, 7, 7, 384});
+  const BasicTensor<T> gradient = kernels::conv2d_weight_gradient(many, many, {3, 3, 384, 384}, options);
+  set_thread_count(8);
+  CHECK(same_bits(kernels::conv2d_weight_gradient(many, many, {3, 3, 384, 384}, options), gradient));
+  set_thread_count(threads);
+
   for (const Shape& none : {Shape{1, 0, 1, 256}, Shape{0, 7, 7, 256}, Shape{3, 4, 0, 256}}) {
     const Conv2dOptions wide{.stride = 1, .padding = 2};
     const BasicTensor<T> nothing = kernels::conv2d(BasicTensor<T>::zeros(none), w, wide);

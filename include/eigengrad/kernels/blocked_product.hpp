@@ -23,6 +23,7 @@ template <class T>
 class BlockedProduct {
  public:
   /// Where rows of A share sets of the first-level cache, panels stay low enough to be read where they lie.
+  /// No chain of sums is longer than `longest_chain`, at least 1.
   /// Inline, so that operands just made need not be read from memory, which takes as long as a small product.
   [[gnu::always_inline]] BlockedProduct(const ProductOperand<T>& a, const ProductOperand<T>& b, Index k,
                                         Index longest_chain = std::numeric_limits<Index>::max())

@@ -35,8 +35,8 @@ BasicTensor<T> met_pixels(const T* x, const ConvolutionGeometry& g) {
 
 /// conv2d, or its input gradient, in the way that pays.
 template <class T>
-void gather(const ConvolutionGeometry& g, bool gradient, const T* source, const T* weights, const T* bias,
-            T slope, BasicTensor<T>& out) {
+void convolve(const ConvolutionGeometry& g, bool gradient, const T* source, const T* weights, const T* bias,
+              T slope, BasicTensor<T>& out) {
   if (out.size() == 0) return;
   const bool shares = g.pays_sharing(gradient ? g.height * g.width : g.out_height * g.out_width);
   if (ByTaps<T>::suits(g, gradient))
@@ -65,8 +65,8 @@ BasicTensor<T> conv2d(const BasicTensor<T>& x, const BasicTensor<T>& w, Conv2dOp
     return slope == 1 ? y : unary(op::LeakyRelu{slope}, y);
   }
   BasicTensor<T> y = BasicTensor<T>::uninitialized(g.output_shape());
-  detail::gather(g, false, x.data(), w.data(), bias == nullptr ? nullptr : bias->data(),
-                 static_cast<T>(slope), y);
+  detail::convolve(g, false, x.data(), w.data(), bias == nullptr ? nullptr : bias->data(),
+                   static_cast<T>(slope), y);
   return y;
 }
 
@@ -92,7 +92,7 @@ BasicTensor<T> conv2d_input_gradient(const BasicTensor<T>& dy, const BasicTensor
   if (detail::FewChannels<T>::suits(g))
     detail::FewChannels<T>(g).run(dy.data(), w.data(), offset, dx.mutable_data());
   else
-    detail::gather(g, true, dy.data(), w.data(), offset, T(1), dx);
+    detail::convolve(g, true, dy.data(), w.data(), offset, T(1), dx);
   return dx;
 }
 

@@ -218,7 +218,7 @@ class ConvolutionAxis {
     return size;
   }
 
-  /// An output by itself, or a pair, whose second output meets the same sources as the first, so many taps
+  /// An output by itself, or a pair, whose second output meets the sources of the first `pair_shift` taps
   /// earlier.
   void add_single(Index output, Index count = 1) {
     begin_unit(output, 1, count);

@@ -1,9 +1,10 @@
-/// conv2d and its input gradient with many channels: one product for each combined tap.
+/// conv2d and its two gradients with many channels: one product for each combined tap.
 #pragma once
 
 #include <algorithm>
 
 #include "eigengrad/kernels/convolution_geometry.hpp"
+#include "eigengrad/kernels/convolution_pixels.hpp"
 #include "eigengrad/kernels/convolution_terms.hpp"
 #include "eigengrad/kernels/products.hpp"
 
@@ -20,18 +21,17 @@ class ByTaps {
   /// more.
   ByTaps(const ConvolutionGeometry& g, bool gradient,
          Index most_products = (64 << 20) / static_cast<Index>(sizeof(T)))
-      : gradient_(gradient),
-        kernel_height_(g.kernel_height),
-        kernel_width_(g.kernel_width),
-        stride_(g.stride),
+      : g_(g),
+        gradient_(gradient),
         most_products_(most_products),
-        sources_{nullptr, g.n, gradient ? g.out_height : g.height, gradient ? g.out_width : g.width,
-                 gradient ? g.out : g.in},
+        source_height_(gradient ? g.out_height : g.height),
+        source_width_(gradient ? g.out_width : g.width),
+        depth_(gradient ? g.out : g.in),
         height_(gradient ? g.height : g.out_height),
         width_(gradient ? g.width : g.out_width),
         features_(gradient ? g.in : g.out),
-        rows_({height_, sources_.height, g.kernel_height, g.stride, g.padding}, gradient),
-        columns_({width_, sources_.width, g.kernel_width, g.stride, g.padding}, gradient),
+        rows_({height_, source_height_, g.kernel_height, g.stride, g.padding}, gradient),
+        columns_({width_, source_width_, g.kernel_width, g.stride, g.padding}, gradient),
         places_{rows_, columns_} {
     const Index most = most_products / std::max<Index>(1, places_.size() * features_);
     const Index groups = divide_up(g.n, std::clamp<Index>(most, 1, std::max<Index>(1, g.n)));
@@ -53,29 +53,28 @@ class ByTaps {
   bool pays(bool gather_shares) const {
     const Index taps = rows_.tap_count() * columns_.tap_count(), products = places_.size() * features_;
     // A gradient's taps are transposed besides.
-    const Index least = (gradient_ ? 15 : 7) * stride_ * taps;
-    if (taps == 0 || sources_.images * places_.size() < least || products > most_products_) return false;
-    return !gather_shares || sources_.channels * features_ >= 8 * width_ * (sources_.channels + features_);
+    const Index least = (gradient_ ? 15 : 7) * g_.stride * taps;
+    if (taps == 0 || g_.n * places_.size() < least || products > most_products_) return false;
+    return !gather_shares || depth_ * features_ >= 8 * width_ * (depth_ + features_);
   }
 
   /// Images whose products are made together.
   Index group() const { return group_; }
 
   void run(const T* source, const T* weights, const T* bias, T slope, T* out) const {
-    const Index depth = sources_.channels;
     BasicTensor<T> products = BasicTensor<T>::uninitialized({places_.size() * group_ * features_});
-    BasicTensor<T> combined = BasicTensor<T>::uninitialized({places_.most() * group_ * depth});
-    BasicTensor<T> taps = BasicTensor<T>::uninitialized({depth * features_});
-    for (Index image = 0; image < sources_.images; image += group_) {
-      PixelGrid<T> sources = sources_;
-      sources.images = std::min(group_, sources_.images - image);
-      sources.data = source + image * sources.image_size();
+    BasicTensor<T> combined = BasicTensor<T>::uninitialized({places_.most() * group_ * depth_});
+    BasicTensor<T> taps = BasicTensor<T>::uninitialized({depth_ * features_});
+    for (Index image = 0; image < g_.n; image += group_) {
+      Pixels<T> sources =
+          pixels(source, source_height_, source_width_, depth_, std::min(group_, g_.n - image));
+      sources.data += image * sources.image_step();
       places_.for_each_tap([&](Index y, Index x) {
         const T* const tap = combine(sources, weights, y, x, combined.mutable_data(), taps.mutable_data());
         const Index rows = places_.count(y, x) * sources.images;
-        const ProductOperand<T> left{combined.data(), depth, false, rows, depth};
-        const ProductOperand<T> right{tap, gradient_ ? depth : features_, !gradient_, features_, depth};
-        BlockedProduct<T>(left, right, depth)
+        const ProductOperand<T> left{combined.data(), depth_, false, rows, depth_};
+        const ProductOperand<T> right{tap, gradient_ ? depth_ : features_, !gradient_, features_, depth_};
+        BlockedProduct<T>(left, right, depth_)
             .run(nullptr, products.mutable_data() + places_.begin(y, x) * sources.images * features_);
       });
       add_up(products.data(), sources.images, bias, slope, out + image * height_ * width_ * features_);
@@ -84,19 +83,19 @@ class ByTaps {
 
  private:
   /// The sources of a tap, [place][image][channel], and the tap, which it returns.
-  const T* combine(const PixelGrid<T>& sources, const T* weights, Index y, Index x, T* combined,
-                   T* taps) const {
-    const Index size = sources.channels * features_, places = places_.count(y, x);
+  const T* combine(const Pixels<T>& sources, const T* weights, Index y, Index x, T* combined, T* taps) const {
+    const Index size = depth_ * features_, places = places_.count(y, x);
     LinearCombination<T> tap;
     add_terms(tap, rows_.tap(y), columns_.tap(x), [&](Index i, Index j) {
-      return weights + tap_number(kernel_height_, kernel_width_, i, j, gradient_) * size;
+      return weights + tap_number(g_.kernel_height, g_.kernel_width, i, j, gradient_) * size;
     });
     const Index chunk = 8192, chunks = tap.is_copy() ? 0 : divide_up(size, chunk);
-    const double work = static_cast<double>(places * sources.size() + chunks * chunk);
+    const double work = static_cast<double>(places * sources.combined_size() + chunks * chunk);
     parallel_for(places + chunks, work, [&](Index task) {
       if (task < places)
         return sources.combine(rows_.source(places_.row(y, x, task)),
-                               columns_.source(places_.column(x, task)), combined + task * sources.size());
+                               columns_.source(places_.column(x, task)),
+                               combined + task * sources.combined_size());
       const Index begin = (task - places) * chunk;
       LinearCombination<T> part = tap;
       for (Index i = 0; i < part.count; ++i) part.terms[i] += begin;
@@ -109,7 +108,6 @@ class ByTaps {
 
   void add_up(const T* products, Index images, const T* bias, T slope, T* out) const {
     const Index product = images * features_, pixels = height_ * width_;
-    const BasicTensor<T> nothing = BasicTensor<T>::zeros({features_});
     parallel_for(pixels, static_cast<double>(pixels * product * 4), [&](Index pixel) {
       LinearCombination<T> sum{.rows = images,
                                .columns = features_,
@@ -120,15 +118,13 @@ class ByTaps {
                                .slope = slope};
       add_terms(sum, rows_.output(pixel / width_), columns_.output(pixel % width_),
                 [&](Index i, Index j) { return products + places_.at(i, j) * product; });
-      if (sum.count == 0) sum.add(nothing.data(), 1), sum.from_step = 0;  // it meets padding only
       product_kernels<T>().combine(sum);
     });
   }
 
+  ConvolutionGeometry g_;
   bool gradient_;
-  Index kernel_height_, kernel_width_, stride_, most_products_;
-  PixelGrid<T> sources_;  // without data
-  Index height_, width_, features_;
+  Index most_products_, source_height_, source_width_, depth_, height_, width_, features_;
   ConvolutionTerms rows_, columns_;
   ConvolutionPlaces places_;
   Index group_;
@@ -161,23 +157,25 @@ class WeightGradientByTaps {
   }
 
   void run(const T* x, const T* dy, T* dw) const {
-    const PixelGrid<T> sources{x, g_.n, g_.height, g_.width, g_.in};
-    const PixelGrid<T> outputs{dy, g_.n, g_.out_height, g_.out_width, g_.out};
+    const Pixels<T> sources = pixels(x, g_.height, g_.width, g_.in, g_.n);
+    const Pixels<T> outputs = pixels(dy, g_.out_height, g_.out_width, g_.out, g_.n);
     const Index tap = g_.in * g_.out;
-    BasicTensor<T> combined = BasicTensor<T>::uninitialized({places_.most() * sources.size()});
-    BasicTensor<T> received = BasicTensor<T>::uninitialized({places_.most() * outputs.size()});
+    BasicTensor<T> combined = BasicTensor<T>::uninitialized({places_.most() * sources.combined_size()});
+    BasicTensor<T> received = BasicTensor<T>::uninitialized({places_.most() * outputs.combined_size()});
     BasicTensor<T> taps = BasicTensor<T>::uninitialized({rows_.tap_count() * columns_.tap_count() * tap});
     places_.for_each_tap([&](Index i, Index j) {
       const Index places = places_.count(i, j), k = places * g_.n;
       T *const to = combined.mutable_data(), *const received_to = received.mutable_data();
       parallel_for(
-          2 * places, static_cast<double>(places * (sources.size() + outputs.size())), [&](Index task) {
+          2 * places, static_cast<double>(places * (sources.combined_size() + outputs.combined_size())),
+          [&](Index task) {
             const Index place = task / 2, row = places_.row(i, j, place), column = places_.column(j, place);
             if (task % 2 == 0)
-              sources.combine(rows_.source(row), columns_.source(column), to + place * sources.size());
+              sources.combine(rows_.source(row), columns_.source(column),
+                              to + place * sources.combined_size());
             else
               outputs.combine(rows_.receivers(row), columns_.receivers(column),
-                              received_to + place * outputs.size());
+                              received_to + place * outputs.combined_size());
           });
       const ProductOperand<T> left{to, g_.in, true, g_.in, k}, right{received_to, g_.out, true, g_.out, k};
       BlockedProduct<T>(left, right, k, longest_chain)
@@ -187,6 +185,9 @@ class WeightGradientByTaps {
   }
 
  private:
+  template <class V>
+  using Vector = ConvolutionTerms::Vector<V>;
+
   /// Steps of k that are added one to another: with more, errors are larger than those of plain sums, which
   /// are made of parts.
   static constexpr Index longest_chain = 128;
@@ -194,14 +195,15 @@ class WeightGradientByTaps {
   void add_up(const T* taps, T* dw) const {
     const Index size = g_.in * g_.out, chunk = 8192, chunks = divide_up(size, chunk),
                 count = g_.kernel_height * g_.kernel_width;
-    const BasicTensor<T> nothing = BasicTensor<T>::zeros({chunk});
+    Vector<Combination> rows, columns;  // of combined taps that make up a tap
+    for (Index a = 0; a < g_.kernel_height; ++a) rows.push_back(rows_.combined_with(a));
+    for (Index b = 0; b < g_.kernel_width; ++b) columns.push_back(columns_.combined_with(b));
     parallel_for(count * chunks, static_cast<double>(count * size * 4), [&](Index task) {
       const Index tap = task / chunks, begin = task % chunks * chunk;
       LinearCombination<T> sum{.columns = std::min(chunk, size - begin), .to = dw + tap * size + begin};
-      add_terms(sum, rows_.combined_with(tap / g_.kernel_width),
-                columns_.combined_with(tap % g_.kernel_width),
+      add_terms(sum, rows[static_cast<std::size_t>(tap / g_.kernel_width)],
+                columns[static_cast<std::size_t>(tap % g_.kernel_width)],
                 [&](Index i, Index j) { return taps + (i * columns_.tap_count() + j) * size + begin; });
-      if (sum.count == 0) sum.add(nothing.data(), 1);  // it meets padding only
       product_kernels<T>().combine(sum);
     });
   }

@@ -5,20 +5,9 @@
 #include <span>
 #include <vector>
 
-#include "eigengrad/kernels/convolution_axis.hpp"
-#include "eigengrad/kernels/product_operand.hpp"
+#include "eigengrad/kernels/convolution_pixels.hpp"
 
 namespace eigengrad::kernels::detail {
-
-/// Some channels of images [image][row][column][channel] with `stride` values from column to column.
-template <class T>
-struct Pixels {
-  const T* data;
-  Index height, width, stride, channels, images;
-
-  Index row_step() const { return width * stride; }
-  Index image_step() const { return height * row_step(); }
-};
 
 /// Makes [place][image][channel] of a combination of rows, one place for each of some combinations of
 /// columns.

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "eigengrad/kernels/convolution_axis.hpp"
-#include "eigengrad/kernels/product_operand.hpp"
 
 namespace eigengrad::kernels::detail {
 
@@ -37,11 +36,10 @@ class ConvolutionTerms {
           outputs_[at(sum.output)].add(places[at(&factor - factors.data())], sum.products.factor[i]);
       }
     receivers_.resize(sources_.size());
-    for (Index output = 0; output < extents.outputs; ++output) {
-      const Combination& terms = outputs_[at(output)];
-      for (std::size_t i = 0; i < at(terms.count); ++i)
-        receivers_[at(terms.at[i])].add(output, terms.factor[i]);
-    }
+    axis_.for_each_product(axis_.whole(), [&](const Combination& outputs, Index p) {
+      for (const ConvolutionAxis::Factors& factor : axis_.factors(p))
+        receivers_[at(places[at(&factor - factors.data())])] = outputs;
+    });
   }
 
   /// Whether outputs are sums of at most three terms, as many as a Combination holds.
@@ -101,24 +99,6 @@ struct ConvolutionPlaces {
     Index most = 0;
     for_each_tap([&](Index y, Index x) { most = std::max(most, count(y, x)); });
     return most;
-  }
-};
-
-/// Pixels of some images, of which combinations are made.
-template <class T>
-struct PixelGrid {
-  const T* data;
-  Index images, height, width, channels;
-
-  Index image_size() const { return height * width * channels; }
-  /// Values of a combination of pixels.
-  Index size() const { return images * channels; }
-  /// Makes [image][channel] of a combination of rows and columns.
-  void combine(const Combination& rows, const Combination& columns, T* to) const {
-    LinearCombination<T> sum{
-        .rows = images, .columns = channels, .from_step = image_size(), .to = to, .to_step = channels};
-    add_terms(sum, rows, columns, [&](Index y, Index x) { return data + (y * width + x) * channels; });
-    product_kernels<T>().combine(sum);
   }
 };
 

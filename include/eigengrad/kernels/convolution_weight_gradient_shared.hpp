@@ -264,10 +264,7 @@ class SharedWeightGradient {
                                  .to = dw + ((a * g_.kernel_width + b) * g_.in + worker.first) * g_.out};
         add_terms(sum, row_taps_[static_cast<std::size_t>(a)], column_taps_[static_cast<std::size_t>(b)],
                   [&](Index y, Index x) { return worker.sums + (y * tap_columns_ + x) * size; });
-        if (sum.count == 0)
-          std::fill_n(sum.to, size, T(0));
-        else
-          kernels_.combine(sum);
+        kernels_.combine(sum);
       }
   }
 

@@ -70,7 +70,7 @@ struct ProductTile {
 };
 
 /// to[i to_step + j] = leaky ReLU of `slope` of the sum over terms of factor times term[i from_step + j], +
-/// bias[j] if there is one.
+/// bias[j] if there is one. A sum of no terms is zero.
 template <class T>
 struct LinearCombination {
   const T* terms[9] = {};

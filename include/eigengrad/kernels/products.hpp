@@ -51,6 +51,7 @@ BasicTensor<T> multiply_long_columns(const T* a, const T* b, Index m, Index n, I
   BlockedProduct<T>(right, left, k).run(nullptr, c.mutable_data());
   return transpose(c, std::array{1, 0});
 }
+
 /// op(a) op(b) + bias of contiguous matrices as an m by n tensor.
 template <class T>
 BasicTensor<T> multiply(const T* a, bool transpose_a, const T* b, bool transpose_b, Index m, Index n, Index k,

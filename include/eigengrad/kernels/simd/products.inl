@@ -558,9 +558,20 @@ template <int count, class T>
   }
 }
 
+// A linear combination of no terms.
+template <class T>
+[[gnu::noinline]] void combine_nothing(const LinearCombination<T>& sum) {
+  for (Index i = 0; i < sum.rows; ++i)
+    for (Index j = 0; j < sum.columns; ++j) {
+      const T z = sum.bias != nullptr ? sum.bias[j] : T{};
+      sum.to[i * sum.to_step + j] = z < 0 ? sum.slope * z : z;
+    }
+}
+
 template <class T>
 void combine(const LinearCombination<T>& sum) {
   switch (sum.count) {
+    case 0: return combine_nothing(sum);
     case 1: return combine_terms<1>(sum);
     case 2: return combine_terms<2>(sum);
     case 3: return combine_terms<3>(sum);
