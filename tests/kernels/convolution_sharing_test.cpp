@@ -226,22 +226,11 @@ TEST_CASE_TEMPLATE("outputs that share products depend on no pixel that is not o
       const Conv2dOptions options{.stride = stride, .padding = kernel / 2};
       const kernels::detail::ConvolutionGeometry g("conv2d", "x", x_shape, w_shape, options);
       const BasicTensor<T> w = random<T>(generator, w_shape);
-      BasicTensor<T> x = random<T>(generator, x_shape);
-      const auto convolve = [&](bool by_taps) {
-        BasicTensor<T> y = BasicTensor<T>::uninitialized(g.output_shape());
-        if (by_taps)
-          kernels::detail::ByTaps<T>(g, false).run(x.data(), w.data(), nullptr, T(1), y.mutable_data());
-        else
-          kernels::detail::Gather<T>(g, false, true).run(x.data(), w.data(), nullptr, T(1), y);
-        return y;
-      };
-      const bool suits_taps = kernels::detail::ConvolutionTerms::suits(kernel, stride, false);
-      std::vector<BasicTensor<T>> before{convolve(false)}, after;
-      if (suits_taps) before.push_back(convolve(true));
+      const BasicTensor<T> x = random<T>(generator, x_shape);
       const Index spoilt = (4 * 10 + 5) * 3;
-      x.mutable_data()[spoilt] = std::numeric_limits<T>::quiet_NaN();
-      for (std::size_t way = 0; way < before.size(); ++way) after.push_back(convolve(way == 1));
-      std::vector<bool> depends(static_cast<std::size_t>(after[0].size()));
+      BasicTensor<T> spoilt_x = x.clone();
+      spoilt_x.mutable_data()[spoilt] = std::numeric_limits<T>::quiet_NaN();
+      std::vector<bool> depends(static_cast<std::size_t>(g.output_shape().size()));
       for_each_product(x_shape, w_shape, g.output_shape(), options, [&](Index i, Index, Index k) {
         if (i == spoilt) depends[static_cast<std::size_t>(k)] = true;
       });
@@ -254,15 +243,24 @@ TEST_CASE_TEMPLATE("outputs that share products depend on no pixel that is not o
             if (depends[static_cast<std::size_t>((p * width + q) * 20)]) return true;
         return false;
       };
-      for (std::size_t way = 0; way < before.size(); ++way) {
-        CAPTURE(way);
-        const T *const old = before[way].data(), *const now = after[way].data();
+      const auto convolve = [&](const BasicTensor<T>& images, bool by_taps) {
+        BasicTensor<T> y = BasicTensor<T>::uninitialized(g.output_shape());
+        if (by_taps)
+          kernels::detail::ByTaps<T>(g, false).run(images.data(), w.data(), nullptr, T(1), y.mutable_data());
+        else
+          kernels::detail::Gather<T>(g, false, true).run(images.data(), w.data(), nullptr, T(1), y);
+        return y;
+      };
+      for (const bool by_taps : {false, true}) {
+        if (by_taps && !kernels::detail::ConvolutionTerms::suits(kernel, stride, false)) continue;
+        CAPTURE(by_taps);
+        const BasicTensor<T> before = convolve(x, by_taps), after = convolve(spoilt_x, by_taps);
         Index wrong = 0;
-        for (Index k = 0; k < after[way].size(); ++k)
+        for (Index k = 0; k < after.size(); ++k)
           if (depends[static_cast<std::size_t>(k)])
-            wrong += !std::isnan(now[k]);
+            wrong += !std::isnan(after.data()[k]);
           else
-            wrong += now[k] != old[k] && !(std::isnan(now[k]) && may_depend(k));
+            wrong += after.data()[k] != before.data()[k] && !(std::isnan(after.data()[k]) && may_depend(k));
         CHECK(wrong == 0);
       }
     }
