@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "eigengrad/core/buffer_pool.hpp"
 #include "eigengrad/kernels/convolution_pixels.hpp"
 
 namespace eigengrad::kernels::detail {
