@@ -39,7 +39,7 @@ void convolve(const ConvolutionGeometry& g, bool gradient, const T* source, cons
               T slope, BasicTensor<T>& out) {
   if (out.size() == 0) return;
   const bool shares = g.pays_sharing(gradient ? g.height * g.width : g.out_height * g.out_width);
-  if (ByTaps<T>::suits(g, gradient))
+  if (ByTaps<T>::suits(g))
     if (const ByTaps<T> by_taps(g, gradient); by_taps.pays(shares))
       return by_taps.run(source, weights, bias, slope, out.mutable_data());
   Gather<T>(g, gradient, shares).run(source, weights, bias, slope, out);

@@ -59,10 +59,11 @@ class ConvolutionAxis {
   };
 
   struct Options {
-    bool gradient = false;  // outputs and sources are those of the input gradient
-    bool clip = true;       // sources outside of [0, sources) are left out
-    bool share = false;     // neighbouring outputs share products, if they have a tap in common
-    bool pair = false;      // or two of them are one product, each half of a tile
+    bool gradient = false;     // outputs and sources are those of the input gradient
+    bool clip = true;          // sources outside of [0, sources) are left out
+    bool share = false;        // neighbouring outputs share products, if they have a tap in common
+    bool pair = false;         // or two of them are one product, each half of a tile
+    bool pairs_first = false;  // rather two pairs than three outputs and one left over of more than one part
   };
 
   ConvolutionAxis(const ConvolutionExtents& extents, const Options& options)
@@ -84,10 +85,8 @@ class ConvolutionAxis {
         Index& output = next[at(first)];
         if (output >= e_.outputs) continue;
         const Index alike = (e_.outputs - 1 - output) / step + 1;  // that meet the same taps
-        const Index most = shares_ ? ConvolutionTaps::together(axis_.parts_of(output)) : 1;
-        // An output left over is best one that meets padding.
-        const bool is_left_over = output == first && alike % most == 1 && axis_.meets_padding_before(output);
-        const Index count = is_left_over ? 1 : std::min(most, alike);
+        const Index count =
+            shares_ ? axis_.next_together(output, alike, output == first, options.pairs_first) : 1;
         if (count > 1)
           add_unit(output, step, count);
         else

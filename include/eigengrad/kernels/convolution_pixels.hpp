@@ -16,10 +16,10 @@ struct Pixels {
   Index image_step() const { return height * row_step(); }
   /// Values of a combination of pixels.
   Index combined_size() const { return images * channels; }
-  /// Makes [image][channel] of a combination of rows and columns.
-  void combine(const Combination& rows, const Combination& columns, T* to) const {
+  /// Makes [image][channel] of a combination of rows and columns, images `to_step` apart.
+  void combine(const Combination& rows, const Combination& columns, T* to, Index to_step) const {
     LinearCombination<T> sum{
-        .rows = images, .columns = channels, .from_step = image_step(), .to = to, .to_step = channels};
+        .rows = images, .columns = channels, .from_step = image_step(), .to = to, .to_step = to_step};
     add_terms(sum, rows, columns, [&](Index y, Index x) { return data + y * row_step() + x * stride; });
     product_kernels<T>().combine(sum);
   }

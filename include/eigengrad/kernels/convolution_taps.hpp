@@ -51,10 +51,17 @@ class ConvolutionTaps {
                      : output * e_.stride + tap - e_.padding;
   }
   bool is_inside(Index source) const { return source >= 0 && source < e_.sources; }
-  bool meets_padding_before(Index output) const {
+  /// How many sources an output meets, or all do.
+  Index sources_of(Index output) const {
+    Index count = 0;
     for (Index tap = 0; tap < e_.kernel; ++tap)
-      if (meets(output, tap) && source_of(output, tap) < 0) return true;
-    return false;
+      count += meets(output, tap) && is_inside(source_of(output, tap));
+    return count;
+  }
+  Index factor_count() const {
+    Index count = 0;
+    for (Index output = 0; output < e_.outputs; ++output) count += sources_of(output);
+    return count;
   }
   /// Whether any output meets a source at the tap.
   bool is_met(Index tap) const {
@@ -82,6 +89,20 @@ class ConvolutionTaps {
     return most_outputs;
   }
 
+  /// How many outputs to take together next where so many from `output` on, the first of them or not, meet
+  /// the same taps. An output left over is best the first one if it meets padding. `pairs_first`: rather two
+  /// pairs than three outputs and one left over that meets more sources than there are parts.
+  Index next_together(Index output, Index alike, bool is_first, bool pairs_first) const {
+    const Vector<Part> parts = parts_of(output);
+    const Index most = together(parts);
+    if (alike % most != 1) return std::min(most, alike);
+    const bool is_left_over = is_first && meets_padding_before(output);
+    if (pairs_first && most == 3 && alike > 1 &&
+        sources_of(is_left_over ? output : output + (alike - 1) * output_step()) > std::ssize(parts))
+      return 2;
+    return is_left_over ? 1 : std::min(most, alike);
+  }
+
   /// Multiplications of outputs that share products, over those of outputs that do not.
   static double share(Index kernel, Index stride) {
     const Vector<Part> parts = ConvolutionTaps({1, kernel, kernel, stride, 0}, false).parts_of(0);
@@ -93,6 +114,12 @@ class ConvolutionTaps {
  private:
   /// Taps of the next part where so many are left.
   static Index part_length(Index left) { return left == 4 ? 2 : std::min<Index>(left, 3); }
+
+  bool meets_padding_before(Index output) const {
+    for (Index tap = 0; tap < e_.kernel; ++tap)
+      if (meets(output, tap) && source_of(output, tap) < 0) return true;
+    return false;
+  }
 
   ConvolutionExtents e_;
   bool gradient_;

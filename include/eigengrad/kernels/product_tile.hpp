@@ -88,6 +88,7 @@ struct LinearCombination {
   }
   /// Whether it is its only term.
   bool is_copy() const { return count == 1 && factors[0] == 1 && bias == nullptr && slope == 1; }
+  bool is_full() const { return count == 9; }
 };
 
 /// Source of pack_columns: element (k, i) is data[k stride + i].
