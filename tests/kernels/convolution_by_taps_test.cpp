@@ -21,6 +21,7 @@ TEST_CASE_TEMPLATE("deep layers are convolved by taps", T, float, double) {
   check_convolution<T>({7, 7, 7, 256}, {3, 3, 256, 512}, {.stride = 1, .padding = 1}, generator);
   check_convolution<T>({9, 6, 5, 96}, {4, 4, 96, 700}, {.stride = 2, .padding = 1}, generator);
   check_convolution<T>({12, 8, 7, 130}, {5, 4, 130, 520}, {.stride = 2, .padding = 2}, generator);
+  check_convolution<T>({3, 4, 4, 33}, {4, 4, 33, 8200}, {.stride = 2, .padding = 1}, generator);
 
   const Conv2dOptions options{.stride = 1, .padding = 1};
   const BasicTensor<T> x = random<T>(generator, {12, 7, 7, 256}), w = random<T>(generator, {3, 3, 256, 512});
@@ -95,6 +96,7 @@ TEST_CASE("convolutions are made by taps where that pays") {
   CHECK(gradient_by_taps({16, 8, 8, 256}, {4, 4, 256, 512}, halved));
   CHECK_FALSE(gradient_by_taps({8, 8, 8, 256}, {4, 4, 256, 512}, halved));    // pixels
   CHECK_FALSE(gradient_by_taps({64, 4, 4, 512}, {4, 4, 512, 1024}, halved));  // nothing saved
+  CHECK_FALSE(gradient_by_taps({16, 7, 7, 512}, {3, 3, 512, 1024}, halved));  // too little saved
   CHECK_FALSE(gradient_by_taps({16, 14, 14, 256}, {3, 3, 256, 256}, same));
   CHECK_FALSE(gradient_by_taps({16, 14, 14, 4096}, {3, 3, 4096, 32}, same));
   CHECK(gradient_by_taps({1, 14, 14, 512}, {3, 3, 512, 512}, same));
@@ -103,6 +105,16 @@ TEST_CASE("convolutions are made by taps where that pays") {
   CHECK_FALSE(gradient_by_taps({9, 8, 8, 2048}, {3, 3, 2048, 2048}, same));   // memory
   CHECK_FALSE(gradient_by_taps({1, 7, 7, 512}, {3, 3, 512, 512}, same));      // pixels
   CHECK_FALSE(gradient_by_taps({512, 28, 28, 512}, {3, 3, 512, 512}, same));  // memory
+}
+
+TEST_CASE("few pixels have a product for each tap rather than copies of taps") {
+  const auto splits = [](Index images) {
+    const ConvolutionGeometry g("conv2d", "x", {images, 14, 14, 256}, {3, 3, 256, 512},
+                                {.stride = 2, .padding = 1});
+    return ByTaps<float>(g, false).splits();
+  };
+  CHECK(splits(36));
+  CHECK_FALSE(splits(37));
 }
 
 TEST_CASE("products by taps are made of as many images as memory allows") {
@@ -195,4 +207,7 @@ TEST_CASE("outputs left over cost few factors and few taps") {
   check({7, 7, 3, 1, 1}, false, false, 14, 5);
   check({7, 14, 3, 2, 1}, false, false, 17, 5);
   check({7, 14, 3, 2, 1}, false, true, 17, 4);
+  check({7, 22, 5, 3, 1}, false, false, 28, 12);  // the first, which meets padding, by itself
+  check({2, 3, 3, 2, 1}, false, false, 4, 3);     // nothing to save
+  check({4, 1, 4, 1, 0}, true, false, 4, 4);
 }

@@ -18,13 +18,13 @@ namespace eigengrad::kernels::detail {
 template <class T>
 class ByTaps {
  public:
-  /// `most_products`: values of the products, or of what is multiplied at once, that are kept, where an image
-  /// has no more.
+  /// `most_kept`: values of products, or of what is multiplied by a list of taps, that are kept, where an
+  /// image has no more.
   ByTaps(const ConvolutionGeometry& g, bool gradient,
-         Index most_products = (64 << 20) / static_cast<Index>(sizeof(T)))
+         Index most_kept = (64 << 20) / static_cast<Index>(sizeof(T)))
       : g_(g),
         gradient_(gradient),
-        most_products_(most_products),
+        most_kept_(most_kept),
         source_height_(gradient ? g.out_height : g.height),
         source_width_(gradient ? g.out_width : g.width),
         depth_(gradient ? g.out : g.in),
@@ -35,30 +35,33 @@ class ByTaps {
         columns_({width_, source_width_, g.kernel_width, g.stride, g.padding}, gradient, splits()),
         places_{rows_, columns_} {
     const Index image = std::max(places_.size() * features_, places_.most().factors * depth_);
-    const Index most = most_products / std::max<Index>(1, image);
+    const Index most = most_kept / std::max<Index>(1, image);
     const Index groups = divide_up(g.n, std::clamp<Index>(most, 1, std::max<Index>(1, g.n)));
     group_ = g.n == 0 ? 1 : divide_up(g.n, groups);
   }
   ByTaps(const ByTaps&) = delete;
   ByTaps& operator=(const ByTaps&) = delete;
 
-  /// Whether it can do it, and channels are so many that it may pay.
+  /// Whether outputs can share products, and channels are so many that it may pay.
   static bool suits(const ConvolutionGeometry& g, Index channels = 1 << 16) {
     return std::min(g.in, g.out) >= 32 && g.in * g.out >= channels && g.saved_by_sharing() > 0 &&
            std::max(g.kernel_height, g.kernel_width) <= 8;
   }
-  /// Whether combined taps meet pixels enough to pay for their combination, and products of an image are not
-  /// too many to be kept; and, if Gather shares products too, whether the taps that it reads for a row of
-  /// pixels are more than what is written and read here.
+  /// Whether combined taps meet pixels enough to pay for their combination, and products of an image or taps
+  /// of a list are not too many to be kept; and, if Gather shares products too, whether the taps that it
+  /// reads for a row of pixels are more than what is written and read here.
   bool pays(bool gather_shares) const {
-    const Index taps = places_.tap_count(), products = places_.size() * features_;
+    const Index taps = places_.tap_count(),
+                kept = std::max(places_.size(), places_.most().taps * depth_) * features_;
     const Index least = (gradient_ ? 15 : 7 * g_.stride) * taps;  // a gradient's taps are transposed besides
-    if (taps == 0 || g_.n * places_.factor_count() < least || products > most_products_) return false;
+    if (taps == 0 || g_.n * places_.factor_count() < least || kept > most_kept_) return false;
     return !gather_shares || taps * depth_ * features_ >= 128 * width_ * (depth_ + features_);
   }
 
   /// Images whose products are made together.
   Index group() const { return group_; }
+  /// Whether copying taps takes longer than making and adding up more products.
+  bool splits() const { return g_.n * height_ * width_ <= 7 * depth_; }
 
   void run(const T* source, const T* weights, const T* bias, T slope, T* out) const {
     const ConvolutionPlaces::Most most = places_.most();
@@ -82,22 +85,22 @@ class ByTaps {
   }
 
  private:
-  /// Whether copying taps takes longer than making and adding up more products.
-  bool splits() const { return g_.n * height_ * width_ <= 7 * depth_; }
-
+  /// Tap i of a list.
+  LinearCombination<T> tap(const T* weights, Index y, Index x, Index i) const {
+    LinearCombination<T> sum{.rows = g_.in, .columns = g_.out, .from_step = g_.out};
+    const Index width = columns_.length(x);
+    add_terms(sum, rows_.tap(y, i / width), columns_.tap(x, i % width), [&](Index a, Index b) {
+      return weights + tap_number(g_.kernel_height, g_.kernel_width, a, b, gradient_) * g_.in * g_.out;
+    });
+    return sum;
+  }
   /// Makes the sources of a list, [place][image][tap][channel], and its taps, [tap][channel][feature] or for
   /// a gradient [feature][tap][channel]. Returns where the taps are.
   const T* combine(const Pixels<T>& sources, const T* weights, Index y, Index x, T* combined, T* taps) const {
     const Index places = places_.count(y, x), length = places_.length(y, x), width = columns_.length(x),
                 k = length * depth_;
-    const auto tap = [&](Index i) {
-      LinearCombination<T> sum;
-      add_terms(sum, rows_.tap(y, i / width), columns_.tap(x, i % width), [&](Index a, Index b) {
-        return weights + tap_number(g_.kernel_height, g_.kernel_width, a, b, gradient_) * g_.in * g_.out;
-      });
-      return sum;
-    };
-    const bool is_copy = length == 1 && tap(0).is_copy();
+    const LinearCombination<T> first = tap(weights, y, x, 0);
+    const bool is_copy = length == 1 && first.is_copy();
     const Index chunk = std::max<Index>(1, 8192 / g_.out), chunks = is_copy ? 0 : divide_up(g_.in, chunk);
     const double work =
         static_cast<double>(length * (places * sources.combined_size() + chunks * chunk * g_.out));
@@ -109,15 +112,14 @@ class ByTaps {
                                combined + place * sources.images * k + i * depth_, k);
       }
       const Index i = (task - length * places) / chunks, begin = (task - length * places) % chunks * chunk;
-      LinearCombination<T> part = tap(i);
+      LinearCombination<T> part = tap(weights, y, x, i);
       for (Index t = 0; t < part.count; ++t) part.terms[t] += begin * g_.out;
       part.rows = std::min(chunk, g_.in - begin);
-      part.columns = part.from_step = g_.out;
       part.to = taps + (gradient_ ? begin * k + i * depth_ : (i * depth_ + begin) * features_);
       part.to_step = gradient_ ? k : features_;
       product_kernels<T>().combine(part);
     });
-    return is_copy ? tap(0).terms[0] : taps;
+    return is_copy ? first.terms[0] : taps;
   }
 
   void add_up(const T* products, Index images, const T* bias, T slope, T* out) const {
@@ -138,7 +140,7 @@ class ByTaps {
 
   ConvolutionGeometry g_;
   bool gradient_;
-  Index most_products_, source_height_, source_width_, depth_, height_, width_, features_;
+  Index most_kept_, source_height_, source_width_, depth_, height_, width_, features_;
   TapLists rows_, columns_;
   ConvolutionPlaces places_;
   Index group_;
@@ -157,7 +159,7 @@ class WeightGradientByTaps {
   WeightGradientByTaps(const WeightGradientByTaps&) = delete;
   WeightGradientByTaps& operator=(const WeightGradientByTaps&) = delete;
 
-  /// Whether it can do it, and channels of both are so many that it may pay.
+  /// Whether outputs can share products, and channels of both are so many that it may pay.
   static bool suits(const ConvolutionGeometry& g) {
     return ByTaps<T>::suits(g, 1 << 17) && g.in * g.out >= 96 * (g.in + g.out);
   }

@@ -24,7 +24,10 @@ class TapLists {
       : axis_(extents, {.gradient = gradient, .share = true, .pairs_first = true}),
         single_count_(ConvolutionTaps(extents, gradient).factor_count()),
         outputs_(at(extents.outputs)) {
-    const bool may_split = split && extents.kernel <= Combination::most;  // terms of an output
+    // Where padding leaves little of a few outputs, sharing can save nothing.
+    if (axis_.factor_count() >= single_count_) axis_ = ConvolutionAxis(extents, {.gradient = gradient});
+    // Outputs have no more factors in all of their products than a kernel has taps, or three.
+    const bool may_split = split && extents.kernel <= Combination::most;
     for (const bool alone : {false, true})
       for (Index u = 0; u < axis_.unit_count(); ++u)
         if ((axis_.units()[at(u)].count == 1) == alone)
@@ -100,7 +103,7 @@ class TapLists {
     while (list < list_count() && !has_taps(list, factors)) ++list;
     if (list == list_count()) {
       if (may_split && factors.size() > 1 && factors.size() <= Combination::most) {
-        for (std::size_t i = 0; i < factors.size(); ++i) add(factors.subspan(i, 1), outputs, false);
+        for (std::size_t i = 0; i < factors.size(); ++i) add(factors.subspan(i, 1), outputs, may_split);
         return;
       }
       for (const Factors& factor : factors) taps_.push_back(factor.tap);

@@ -73,8 +73,9 @@ struct ProductTile {
 /// bias[j] if there is one. A sum of no terms is zero.
 template <class T>
 struct LinearCombination {
-  const T* terms[9] = {};
-  T factors[9] = {};
+  static constexpr Index most = 9;
+  const T* terms[most] = {};
+  T factors[most] = {};
   Index count = 0;
   Index rows = 1, columns = 0, from_step = 0;
   T* to = nullptr;
@@ -88,7 +89,7 @@ struct LinearCombination {
   }
   /// Whether it is its only term.
   bool is_copy() const { return count == 1 && factors[0] == 1 && bias == nullptr && slope == 1; }
-  bool is_full() const { return count == 9; }
+  bool is_full() const { return count == most; }
 };
 
 /// Source of pack_columns: element (k, i) is data[k stride + i].
