@@ -50,6 +50,10 @@ TEST_CASE_TEMPLATE("conv2d and its gradients agree with plain loops where work i
   check_convolution<T>({13, 9, 8, 20}, {1, 1, 20, 40}, {.stride = 2, .padding = 0}, generator);
   check_convolution<T>({9, 7, 6, 3}, {1, 1, 3, 20}, {.stride = 2, .padding = 0}, generator);
   check_convolution<T>({5, 8, 7, 30}, {1, 1, 30, 260}, {.stride = 3, .padding = 0}, generator);
+  check_convolution<T>({5, 8, 9, 30}, {1, 1, 30, 130}, {.stride = 2, .padding = 0}, generator);
+  check_convolution<T>({2, 1, 12, 9}, {1, 1, 9, 128}, {.stride = 5, .padding = 0}, generator);
+  check_convolution<T>({3, 7, 2, 0}, {1, 1, 0, 128}, {.stride = 2, .padding = 0}, generator);
+  check_convolution<T>({0, 7, 2, 4}, {1, 1, 4, 128}, {.stride = 2, .padding = 0}, generator);
   check_convolution<T>({50, 7, 7, 40}, {1, 1, 40, 20}, {}, generator);  // a long sum, transposed
   // Few output channels: groups of 24 lanes, of 16 and of what is left; and few input channels.
   check_convolution<T>({24, 5, 6, 5}, {3, 3, 5, 16}, {.stride = 1, .padding = 1}, generator);
@@ -88,6 +92,9 @@ TEST_CASE_TEMPLATE("conv2d with a slope is conv2d and a leaky ReLU", T, float, d
       }
   const BasicTensor<T> x = random<T>(generator, {3, 5, 5, 9}), w = random<T>(generator, {1, 1, 9, 7});
   const BasicTensor<T>* const no_bias = nullptr;
+  const BasicTensor<T> wide = random<T>(generator, {1, 1, 9, 130});
+  CHECK(same_bits(kernels::conv2d(x, wide, {.stride = 2}, no_bias, 0.25),
+                  kernels::unary(kernels::op::LeakyRelu{0.25}, kernels::conv2d(x, wide, {.stride = 2}))));
   const T nan = std::numeric_limits<T>::quiet_NaN();
   const BasicTensor<T> y = kernels::conv2d(BasicTensor<T>::full({1, 4, 4, 1}, nan),
                                            BasicTensor<T>::ones({2, 2, 1, 40}), options, no_bias, 0.25);

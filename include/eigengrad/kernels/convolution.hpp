@@ -8,6 +8,8 @@
 /// infinity, in dy next to the padding where images have very few channels.
 #pragma once
 
+#include <algorithm>
+
 #include "eigengrad/kernels/convolution_by_taps.hpp"
 #include "eigengrad/kernels/convolution_few_channels.hpp"
 #include "eigengrad/kernels/convolution_gather.hpp"
@@ -31,6 +33,24 @@ BasicTensor<T> met_pixels(const T* x, const ConvolutionGeometry& g) {
       copy_run(from + q * g.stride * g.in, to + (row * g.out_width + q) * g.in, g.in);
   });
   return pixels;
+}
+
+/// The reverse: images that are those pixels, and elsewhere the bias, or zero. Images past the caches are
+/// better written while they are computed.
+template <class T>
+void spread_pixels(const T* pixels, const ConvolutionGeometry& g, const T* bias, T* x) {
+  parallel_for(g.n * g.height, static_cast<double>(g.n * g.height * g.width * g.in), [&](Index row) {
+    const Index y = row % g.height / g.stride, met = row % g.height % g.stride == 0 ? g.out_width : 0;
+    const T* from = pixels + (row / g.height * g.out_height + y) * g.out_width * g.in;
+    T* to = x + row * g.width * g.in;
+    for (Index v = 0; v < g.width; ++v, to += g.in)
+      if (v % g.stride == 0 && v / g.stride < met)
+        copy_run(from + v / g.stride * g.in, to, g.in);
+      else if (bias != nullptr)
+        copy_run(bias, to, g.in);
+      else
+        std::fill_n(to, g.in, T{});
+  });
 }
 
 /// conv2d, or its input gradient, in the way that pays.
@@ -59,9 +79,11 @@ BasicTensor<T> conv2d(const BasicTensor<T>& x, const BasicTensor<T>& w, Conv2dOp
                       const BasicTensor<T>* bias = nullptr, double slope = 1) {
   const detail::ConvolutionGeometry g("conv2d", "x", x.shape(), w.shape(), options);
   detail::check_bias("conv2d", bias, g.out);
-  if (g.is_product()) {
-    BasicTensor<T> y = detail::multiply(x.data(), false, w.data(), false, x.rows(), g.out, g.in, bias)
-                           .reshape(g.output_shape());
+  if (g.is_product() || g.pays_copying()) {
+    const BasicTensor<T> pixels = g.is_product() ? x : detail::met_pixels(x.data(), g);
+    BasicTensor<T> y =
+        detail::multiply(pixels.data(), false, w.data(), false, pixels.rows(), g.out, g.in, bias)
+            .reshape(g.output_shape());
     return slope == 1 ? y : unary(op::LeakyRelu{slope}, y);
   }
   BasicTensor<T> y = BasicTensor<T>::uninitialized(g.output_shape());
@@ -89,10 +111,15 @@ BasicTensor<T> conv2d_input_gradient(const BasicTensor<T>& dy, const BasicTensor
         .reshape(input_shape);
   BasicTensor<T> dx = BasicTensor<T>::uninitialized(input_shape);
   const T* const offset = bias == nullptr ? nullptr : bias->data();
-  if (detail::FewChannels<T>::suits(g))
+  if (g.pays_copying() && !detail::is_past_caches<T>(dx.size())) {
+    const BasicTensor<T> pixels =
+        detail::multiply(dy.data(), false, w.data(), true, dy.rows(), g.in, g.out, bias);
+    detail::spread_pixels(pixels.data(), g, offset, dx.mutable_data());
+  } else if (detail::FewChannels<T>::suits(g)) {
     detail::FewChannels<T>(g).run(dy.data(), w.data(), offset, dx.mutable_data());
-  else
+  } else {
     detail::convolve(g, true, dy.data(), w.data(), offset, T(1), dx);
+  }
   return dx;
 }
 
@@ -112,7 +139,7 @@ BasicTensor<T> conv2d_weight_gradient(const BasicTensor<T>& x, const BasicTensor
     return detail::multiply<T>(x.data(), true, dy.data(), false, g.in, g.out, x.rows(), nullptr)
         .reshape(weight_shape);
   if (x.size() == 0) return BasicTensor<T>::zeros(weight_shape);
-  if (g.is_strided_product() && g.out >= 256)  // enough to pay for the copy
+  if (g.pays_copying(256))
     return detail::multiply<T>(detail::met_pixels(x.data(), g).data(), true, dy.data(), false, g.in, g.out,
                                dy.rows(), nullptr)
         .reshape(weight_shape);

@@ -48,6 +48,11 @@ struct ConvolutionGeometry {
   /// The same, of the pixels that the stride leaves.
   bool is_strided_product() const { return kernel_height == 1 && kernel_width == 1 && padding == 0; }
 
+  /// Of such, with a stride, whether output channels are enough to pay for a copy of those pixels.
+  bool pays_copying(Index channels = 128) const {
+    return is_strided_product() && stride > 1 && out >= channels;
+  }
+
   /// The part of all multiplications that outputs save by sharing products.
   double saved_by_sharing() const {
     return 1 - ConvolutionTaps::share(kernel_height, stride) * ConvolutionTaps::share(kernel_width, stride);
