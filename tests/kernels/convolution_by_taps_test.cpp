@@ -44,6 +44,15 @@ TEST_CASE_TEMPLATE("deep layers are convolved by taps", T, float, double) {
     return kernels::conv2d_weight_gradient(v, dz, {3, 3, 360, 388}, options);
   }));
 
+  // Products of several taps.
+  const Conv2dOptions halved{.stride = 2, .padding = 1};
+  const BasicTensor<T> u = random<T>(generator, {16, 8, 10, 256}),
+                       v4 = random<T>(generator, {4, 4, 256, 512});
+  const BasicTensor<T> du = random<T>(generator, {16, 4, 5, 512});
+  CHECK(independent_of_threads([&] { return kernels::conv2d(u, v4, halved); }));
+  CHECK(independent_of_threads([&] { return kernels::conv2d_input_gradient(du, v4, u.shape(), halved); }));
+  CHECK(independent_of_threads([&] { return kernels::conv2d_weight_gradient(u, du, v4.shape(), halved); }));
+
   const int threads = thread_count();
   const BasicTensor<T> many = random<T>(generator, {32, 7, 7, 384});
   const BasicTensor<T> gradient = kernels::conv2d_weight_gradient(many, many, {3, 3, 384, 384}, options);

@@ -92,7 +92,10 @@ TEST_CASE_TEMPLATE("conv2d with a slope is conv2d and a leaky ReLU", T, float, d
       }
   const BasicTensor<T> x = random<T>(generator, {3, 5, 5, 9}), w = random<T>(generator, {1, 1, 9, 7});
   const BasicTensor<T>* const no_bias = nullptr;
-  const BasicTensor<T> wide = random<T>(generator, {1, 1, 9, 130});
+  const BasicTensor<T> wide = random<T>(generator, {1, 1, 9, 130}), dy = random<T>(generator, {3, 3, 3, 130});
+  CHECK(independent_of_threads([&] { return kernels::conv2d(x, wide, {.stride = 2}); }));
+  CHECK(independent_of_threads(
+      [&] { return kernels::conv2d_input_gradient(dy, wide, x.shape(), {.stride = 2}); }));
   CHECK(same_bits(kernels::conv2d(x, wide, {.stride = 2}, no_bias, 0.25),
                   kernels::unary(kernels::op::LeakyRelu{0.25}, kernels::conv2d(x, wide, {.stride = 2}))));
   const T nan = std::numeric_limits<T>::quiet_NaN();

@@ -177,8 +177,6 @@ class ConvolutionAxis {
   /// Taps by which the first output of a pair is ahead of the second; 0 without pairs.
   Index pair_shift() const { return pair_shift_; }
   std::span<const Unit> units() const { return units_; }
-  /// Those of all products, one after the other; of one of them.
-  std::span<const Factors> factors() const { return factors_; }
   std::span<const Factors> factors(Index product) const {
     const Product& p = products_[at(product)];
     return {factors_.data() + p.begin, factors_.data() + p.end};

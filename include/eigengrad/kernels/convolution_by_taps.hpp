@@ -77,7 +77,9 @@ class ByTaps {
         const Index rows = places_.count(y, x) * sources.images, k = places_.length(y, x) * depth_;
         const ProductOperand<T> left{combined.data(), k, false, rows, k};
         const ProductOperand<T> right{tap, gradient_ ? k : features_, !gradient_, features_, k};
-        BlockedProduct<T>(left, right, k)
+        // Longer chains of sums over several taps would round worse than plain sums.
+        const Index chain = places_.length(y, x) > 1 ? 128 : k;
+        BlockedProduct<T>(left, right, k, std::max<Index>(1, chain))
             .run(nullptr, products.mutable_data() + places_.begin(y, x) * sources.images * features_);
       });
       add_up(products.data(), sources.images, bias, slope, out + image * height_ * width_ * features_);
@@ -197,7 +199,7 @@ class WeightGradientByTaps {
                           received_to + place * outputs.combined_size(), g_.out);
       });
       const ProductOperand<T> left{to, rows, true, rows, k}, right{received_to, g_.out, true, g_.out, k};
-      BlockedProduct<T>(left, right, k, longest_chain)
+      BlockedProduct<T>(left, right, k, length > 1 ? longest_chain / 2 : longest_chain)
           .run(nullptr, taps.mutable_data() + places_.tap_begin(a, b) * g_.in * g_.out);
     });
     add_up(taps.data(), dw);
@@ -207,8 +209,8 @@ class WeightGradientByTaps {
   template <class V>
   using Vector = TapLists::Vector<V>;
 
-  /// Steps of k that are added one to another: with more, errors are larger than those of plain sums, which
-  /// are made of parts.
+  /// Steps of k that are added one to another, half as many for lists of several taps: with more, errors are
+  /// larger than those of plain sums, which are made of parts.
   static constexpr Index longest_chain = 128;
 
   void add_up(const T* taps, T* dw) const {
